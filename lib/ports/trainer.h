@@ -1,0 +1,51 @@
+// The port behind which local training and evaluation happen.
+//
+// A trainer keeps no model between calls unless `keep_optimizer_state` is set: it is handed the
+// parameters to start from and returns new ones. Called on one compute thread at a time; never on
+// the loop thread. Errors are values, whatever the library behind throws.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/error.h"
+#include "base/ids.h"
+#include "base/units.h"
+#include "model/parameter_layout.h"
+#include "model/parameters.h"
+
+namespace skiptrain::ports {
+
+struct TrainRequest {
+  Round round;          // names the stream of minibatches, so that a round can be replayed
+  ParametersPtr start;  // x(t)
+};
+
+struct TrainOutcome {
+  ParametersPtr parameters;  // x(t+1/2); finite
+  double mean_loss = 0.0;    // over the local steps
+  std::uint64_t samples = 0;
+  Duration duration{};
+};
+
+struct Evaluation {
+  double loss = 0.0;      // mean over the samples
+  double accuracy = 0.0;  // top-1, in [0, 1]
+  std::uint64_t samples = 0;
+  Duration duration{};
+};
+
+class Trainer {
+ public:
+  virtual ~Trainer() = default;
+
+  virtual const ParameterLayout& layout() const = 0;
+  // x(0), the same on every node of a run.
+  virtual ParametersPtr initial_parameters() const = 0;
+  // kNumeric if the loss or a parameter is no longer finite; `start` is untouched then.
+  virtual Result<TrainOutcome> train(const TrainRequest& request) = 0;
+  // On the node's test set, or its seeded subset of at most `max_samples` (0: all).
+  virtual Result<Evaluation> evaluate(const Parameters& parameters, std::uint64_t max_samples) = 0;
+};
+
+}  // namespace skiptrain::ports
