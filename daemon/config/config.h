@@ -1,0 +1,207 @@
+// One node's settings: read from a TOML file, checked as a whole, then never changed.
+//
+// Defaults are the initialisers below and nothing else. The keys, their ranges and their meaning
+// are one table (keys.cc), from which come the reading, the refusal of unknown keys, the
+// comparison of two configs and the reference in README.md. Loading reports every problem of a
+// file at once, each with its line, and resolves all placeholders: after `load_config` no name,
+// socket, listener or profile is empty, paths are absolute and nodes are sorted by id.
+//
+// A plain value without threads, torch or gRPC, so that skipctl may use it. Whether data files
+// exist is found out when they are loaded, not here.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "base/ids.h"
+#include "base/units.h"
+#include "core/schedule.h"
+
+namespace skiptrain::daemon {
+
+inline constexpr std::size_t kMaxConfigBytes = 16u << 20;
+inline constexpr std::size_t kMaxClusterNodes = 4096;
+// Of cluster ids, run ids and node names.
+inline constexpr std::size_t kMaxNameBytes = 64;
+// sizeof(sockaddr_un::sun_path) less its final zero.
+inline constexpr std::size_t kMaxSocketPathBytes = 107;
+
+enum class LogLevel { kTrace, kDebug, kInfo, kWarn, kError, kOff };
+std::string_view to_string(LogLevel level);
+Result<LogLevel> parse_log_level(std::string_view text);
+
+enum class LogFormat { kText, kJson };
+std::string_view to_string(LogFormat format);
+
+enum class MeterKind { kModel, kRapl, kBattery, kHwmon, kConstant };
+std::string_view to_string(MeterKind kind);
+
+struct NodeSettings {
+  NodeId id;
+  std::string name;
+  std::filesystem::path data_dir = "/var/lib/skiptrain";
+  std::string listen;   // HOST:PORT
+  std::string profile;  // of energy/profile.h
+  bool operator==(const NodeSettings&) const = default;
+};
+
+struct LogSettings {
+  LogLevel level = LogLevel::kInfo;
+  LogFormat format = LogFormat::kText;
+  std::filesystem::path file;  // empty: standard error
+  bool operator==(const LogSettings&) const = default;
+};
+
+struct ControlSettings {
+  std::filesystem::path socket;
+  bool operator==(const ControlSettings&) const = default;
+};
+
+struct SecuritySettings {
+  bool insecure = false;
+  bool operator==(const SecuritySettings&) const = default;
+};
+
+struct ClusterNode {
+  NodeId id;
+  std::string name;
+  std::string address;  // HOST:PORT, where peers reach it
+  std::string control;  // "unix:/path"; empty if not known
+  bool operator==(const ClusterNode&) const = default;
+};
+
+struct ClusterSettings {
+  std::string id;
+  std::string topology;  // "ring", "regular:4", "file:/absolute/path", ...
+  std::uint64_t topology_seed = 0;
+  std::vector<ClusterNode> nodes;  // by ascending id; a node's index is its place in the topology
+  bool operator==(const ClusterSettings&) const = default;
+};
+
+struct RunSettings {
+  std::string id;
+  std::uint64_t rounds = 0;
+  std::uint64_t seed = 1;
+  bool operator==(const RunSettings&) const = default;
+};
+
+struct EnergySettings {
+  std::optional<double> budget_wh;
+  std::optional<double> budget_fraction;  // of the profile's battery
+  MeterKind meter = MeterKind::kModel;
+  std::filesystem::path meter_root = "/sys";
+  double constant_watts = 0.0;  // above 0 with MeterKind::kConstant
+  bool operator==(const EnergySettings&) const = default;
+};
+
+struct ModelSettings {
+  std::string name;
+  std::filesystem::path initial;  // empty: drawn from run.seed
+  std::vector<std::int64_t> hidden = {128};
+  bool operator==(const ModelSettings&) const = default;
+};
+
+struct DataSettings {
+  std::string format = "idx";
+  std::filesystem::path train_images;
+  std::filesystem::path train_labels;
+  std::filesystem::path test_images;
+  std::filesystem::path test_labels;
+  std::string partition = "iid";
+  std::uint64_t train_limit = 0;  // 0: all samples
+  double mean = 0.2860;
+  double std = 0.3530;
+  bool operator==(const DataSettings&) const = default;
+};
+
+struct TrainSettings {
+  std::uint64_t local_steps = 10;
+  std::uint64_t local_epochs = 0;  // above 0: takes the place of local_steps
+  std::uint64_t batch_size = 32;
+  double lr = 0.1;
+  double momentum = 0.0;
+  double weight_decay = 0.0;
+  bool keep_optimizer_state = false;
+  int threads = 1;
+  bool operator==(const TrainSettings&) const = default;
+};
+
+struct RoundSettings {
+  std::optional<Duration> deadline;  // nullopt: "auto"
+  Duration start_timeout = std::chrono::seconds(60);
+  std::uint64_t evaluate_every = 0;    // 0: only when the run ends
+  std::uint64_t evaluate_samples = 0;  // 0: the whole test set
+  std::uint64_t history = 100'000;
+  bool operator==(const RoundSettings&) const = default;
+};
+
+struct TransportSettings {
+  std::uint64_t chunk_bytes = 1u << 20;
+  Duration keepalive = std::chrono::seconds(10);
+  Duration reconnect_max = std::chrono::seconds(5);
+  bool operator==(const TransportSettings&) const = default;
+};
+
+struct Config {
+  std::filesystem::path source;  // the file it was read from
+  NodeSettings node;
+  LogSettings log;
+  ControlSettings control;
+  SecuritySettings security;
+  ClusterSettings cluster;
+  RunSettings run;
+  core::Schedule schedule{core::Policy::kSkipTrain, 4, 4};
+  EnergySettings energy;
+  ModelSettings model;
+  DataSettings data;
+  TrainSettings train;
+  RoundSettings round;
+  TransportSettings transport;
+
+  // This node's entry in cluster.nodes, and its index there.
+  const ClusterNode& self() const { return cluster.nodes[position()]; }
+  std::size_t position() const;
+  // Wh this node may spend on training, from either budget key; nullopt: no limit.
+  std::optional<WattHours> training_budget() const;
+
+  bool operator==(const Config&) const = default;
+};
+
+// kNotFound if the file cannot be read; kInvalidArgument with one line per problem,
+// "FILE:LINE: KEY = VALUE: must be ...", in the order of the lines.
+Result<Config> load_config(const std::filesystem::path& file);
+
+// The same for text in memory. `file` is named in messages, and relative paths start at its folder.
+Result<Config> parse_config(std::string_view toml, const std::filesystem::path& file);
+
+// The config as a file that `parse_config` reads back to an equal value. Keys at their default are
+// left out.
+std::string to_toml(const Config& config);
+
+// Over the settings that all nodes of a run must share: run, cluster and node ids, topology (of a
+// file: its edges), model, data format and partition, training. Not over schedule (a run may
+// change it), addresses, paths, energy and a node's own affairs.
+Fingerprint run_fingerprint(const Config& config);
+
+// What stands between `running` and a reload to `next`: one line per key that differs and cannot
+// change while the daemon runs. Empty: the reload may go ahead.
+std::vector<std::string> differences_needing_restart(const Config& running, const Config& next);
+
+// A key as documentation shows it.
+struct KeyReference {
+  std::string path;           // "run.rounds"; "cluster.nodes[].id" for a node's entry
+  std::string default_value;  // as TOML; "required", or "not set"
+  std::string meaning;        // with unit and range
+  bool live = false;          // a reload (SIGHUP) changes it
+};
+std::vector<KeyReference> key_references();
+// The table in README.md.
+std::string key_reference_markdown();
+
+}  // namespace skiptrain::daemon
