@@ -1,0 +1,49 @@
+// Names the model of a run: which of the reference models, for which images and classes.
+//
+// A value that the config fills in and that all nodes of a run agree on. The models themselves are
+// in models.cc; their parameters' names and order are those of the same model written in PyTorch.
+//
+//   gn-lenet     three 5x5 'same' convolutions 32-32-64, each GroupNorm(2), ReLU, 2x2 max-pool;
+//                one linear layer (Hsieh et al. 2020). 89 834 parameters on 3x32x32 and 10 classes,
+//                83 754 on 1x28x28.
+//   femnist-cnn  5x5 'same' convolutions 32 and 64, each ReLU, 2x2 max-pool; linear 512, linear
+//                (LEAF, Caldas et al. 2018). 1 690 046 parameters on 1x28x28 and 62 classes.
+//   lenet5       LeCun et al. 1998 with ReLU and max-pool: 5x5 convolutions 6 and 16, linear 120,
+//                84. Images of fewer than 32 rows or columns are padded by 2 on each side.
+//   mlp          linear layers of the widths `hidden`, each with ReLU, and a last linear layer.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "data/dataset.h"
+#include "model/parameter_layout.h"
+
+namespace skiptrain::learn {
+
+inline constexpr std::uint32_t kMaxClasses = 65'536;
+inline constexpr std::uint32_t kMaxHiddenLayers = 16;
+inline constexpr std::uint32_t kMaxHiddenWidth = 65'536;
+
+struct ModelSpec {
+  std::string name = "gn-lenet";
+  std::vector<std::uint32_t> hidden = {128};  // widths; mlp only
+  data::ImageShape input{.channels = 1, .height = 28, .width = 28};
+  std::uint32_t classes = 10;
+};
+
+// "gn-lenet, femnist-cnn, lenet5, mlp", for messages.
+std::string model_names();
+bool is_model_name(std::string_view name);
+
+// kInvalidArgument, naming what is allowed: an unknown model, an image too small for it, a width or
+// class count out of range.
+Status validate(const ModelSpec& spec);
+
+// The flat buffer of this model, without training anything. Errors as `validate`.
+Result<ParameterLayout> layout_of(const ModelSpec& spec);
+
+}  // namespace skiptrain::learn
