@@ -1,0 +1,27 @@
+#include "data/dataset.h"
+
+#include <algorithm>
+
+namespace skiptrain::data {
+
+std::string to_string(const ImageShape& shape) {
+  return std::to_string(shape.channels) + "x" + std::to_string(shape.height) + "x" +
+         std::to_string(shape.width);
+}
+
+Status Dataset::validate() const {
+  if (pixels.size() != size() * shape.value_count()) {
+    return fail(ErrorCode::kInvalidArgument, "data set: " + std::to_string(pixels.size()) +
+                                                 " pixels do not make " + std::to_string(size()) +
+                                                 " images of " + to_string(shape));
+  }
+  const auto largest = std::max_element(labels.begin(), labels.end());
+  if (largest != labels.end() && *largest >= classes) {
+    return fail(ErrorCode::kInvalidArgument, "data set: label " + std::to_string(*largest) +
+                                                 " is not below the number of " +
+                                                 std::to_string(classes) + " classes");
+  }
+  return {};
+}
+
+}  // namespace skiptrain::data
