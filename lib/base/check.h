@@ -15,8 +15,8 @@ namespace skiptrain::internal {
 
 }  // namespace skiptrain::internal
 
-#define SKIPTRAIN_CHECK(condition, why)                                                  \
-  do {                                                                                   \
-    if (!(condition)) [[unlikely]]                                                       \
-      ::skiptrain::internal::check_failed(#condition, __FILE__, __LINE__, why);          \
+#define SKIPTRAIN_CHECK(condition, why)                                         \
+  do {                                                                          \
+    if (!(condition)) [[unlikely]]                                              \
+      ::skiptrain::internal::check_failed(#condition, __FILE__, __LINE__, why); \
   } while (false)

@@ -24,16 +24,26 @@ enum class ErrorCode {
 
 constexpr const char* to_string(ErrorCode code) {
   switch (code) {
-    case ErrorCode::kInvalidArgument: return "invalid-argument";
-    case ErrorCode::kNotFound: return "not-found";
-    case ErrorCode::kCorrupt: return "corrupt";
-    case ErrorCode::kMismatch: return "mismatch";
-    case ErrorCode::kUnavailable: return "unavailable";
-    case ErrorCode::kPreconditionFailed: return "precondition-failed";
-    case ErrorCode::kTimeout: return "timeout";
-    case ErrorCode::kResourceExhausted: return "resource-exhausted";
-    case ErrorCode::kNumeric: return "numeric";
-    case ErrorCode::kInternal: return "internal";
+    case ErrorCode::kInvalidArgument:
+      return "invalid-argument";
+    case ErrorCode::kNotFound:
+      return "not-found";
+    case ErrorCode::kCorrupt:
+      return "corrupt";
+    case ErrorCode::kMismatch:
+      return "mismatch";
+    case ErrorCode::kUnavailable:
+      return "unavailable";
+    case ErrorCode::kPreconditionFailed:
+      return "precondition-failed";
+    case ErrorCode::kTimeout:
+      return "timeout";
+    case ErrorCode::kResourceExhausted:
+      return "resource-exhausted";
+    case ErrorCode::kNumeric:
+      return "numeric";
+    case ErrorCode::kInternal:
+      return "internal";
   }
   return "unknown";
 }

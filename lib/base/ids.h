@@ -47,8 +47,12 @@ class Round {
   std::uint64_t value_ = 0;
 };
 
-inline std::string to_string(NodeId id) { return std::to_string(id.value()); }
-inline std::string to_string(Round round) { return std::to_string(round.value()); }
+inline std::string to_string(NodeId id) {
+  return std::to_string(id.value());
+}
+inline std::string to_string(Round round) {
+  return std::to_string(round.value());
+}
 
 }  // namespace skiptrain
 

@@ -22,8 +22,12 @@ struct InstantClock {
 };
 using Instant = InstantClock::time_point;
 
-constexpr double to_seconds(Duration d) { return std::chrono::duration<double>(d).count(); }
-constexpr double to_milliseconds(Duration d) { return to_seconds(d) * 1e3; }
+constexpr double to_seconds(Duration d) {
+  return std::chrono::duration<double>(d).count();
+}
+constexpr double to_milliseconds(Duration d) {
+  return to_seconds(d) * 1e3;
+}
 constexpr Duration from_seconds(double seconds) {
   return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(seconds));
 }

@@ -16,7 +16,9 @@ constexpr std::array<std::pair<Policy, std::string_view>, 5> kPolicyNames = {{
     {Policy::kSkipTrainAdaptive, "skiptrain-adaptive"},
 }};
 
-bool alternates(Policy policy) { return policy != Policy::kDpsgd && policy != Policy::kGreedy; }
+bool alternates(Policy policy) {
+  return policy != Policy::kDpsgd && policy != Policy::kGreedy;
+}
 
 }  // namespace
 

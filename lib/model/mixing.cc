@@ -28,8 +28,7 @@ void scale_block(const float* __restrict in, float weight, float* __restrict out
 }
 
 SKIPTRAIN_MULTIVERSION
-void add_block(const float* __restrict in, float weight, float* __restrict out,
-               std::size_t count) {
+void add_block(const float* __restrict in, float weight, float* __restrict out, std::size_t count) {
   for (std::size_t k = 0; k < count; ++k) out[k] += weight * in[k];
 }
 

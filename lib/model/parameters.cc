@@ -34,7 +34,9 @@ ParametersPool::ParametersPool(std::size_t parameter_count, std::size_t keep)
   shelf_->idle.reserve(keep);
 }
 
-std::size_t ParametersPool::parameter_count() const { return shelf_->parameter_count; }
+std::size_t ParametersPool::parameter_count() const {
+  return shelf_->parameter_count;
+}
 
 MutableParametersPtr ParametersPool::acquire() {
   std::unique_ptr<Parameters> buffer;
@@ -66,8 +68,8 @@ bool all_finite(std::span<const float> values) {
   constexpr std::uint32_t kExponent = 0x7f800000u;
   std::uint32_t bad = 0;
   for (const float value : values) {
-    bad |= static_cast<std::uint32_t>((std::bit_cast<std::uint32_t>(value) & kExponent) ==
-                                      kExponent);
+    bad |=
+        static_cast<std::uint32_t>((std::bit_cast<std::uint32_t>(value) & kExponent) == kExponent);
   }
   return bad == 0;
 }

@@ -34,7 +34,7 @@ struct LinkReport {
   LinkState state = LinkState::kNeverConnected;
   Incarnation incarnation;
   bool dialled_by_us = false;
-  Bytes bytes_sent = 0;      // message bytes on streams, before HTTP/2 framing
+  Bytes bytes_sent = 0;  // message bytes on streams, before HTTP/2 framing
   Bytes bytes_received = 0;
   std::uint64_t updates_received = 0;
   std::uint64_t updates_rejected = 0;  // frames or updates that failed a check

@@ -1,0 +1,40 @@
+#include "core/energy_budget.h"
+
+#include <cmath>
+#include <limits>
+
+namespace skiptrain::core {
+
+EnergyBudget::EnergyBudget(std::optional<WattHours> budget, WattHours cost_per_round)
+    : budget_(budget), cost_per_round_(cost_per_round) {}
+
+std::optional<std::uint64_t> EnergyBudget::rounds_in(WattHours amount) const {
+  // Sums of k equal charges differ from k times the charge by rounding errors; without this slack
+  // the last round of an exactly sized budget would be lost to them.
+  constexpr double kSlack = 1e-9;
+  if (cost_per_round_.value() <= 0) return std::numeric_limits<std::uint64_t>::max();
+  const double rounds = std::floor(amount / cost_per_round_ + kSlack);
+  return rounds <= 0 ? 0 : static_cast<std::uint64_t>(rounds);
+}
+
+std::optional<std::uint64_t> EnergyBudget::affordable_rounds() const {
+  return budget_ ? rounds_in(*budget_) : std::nullopt;
+}
+
+std::optional<std::uint64_t> EnergyBudget::affordable_rounds_left() const {
+  return budget_ ? rounds_in(*budget_ - spent_) : std::nullopt;
+}
+
+bool EnergyBudget::can_afford_round() const {
+  return affordable_rounds_left().value_or(1) >= 1;
+}
+
+void EnergyBudget::charge_round() {
+  spent_ += cost_per_round_;
+}
+
+void EnergyBudget::settle_round(WattHours measured) {
+  spent_ += measured - cost_per_round_;
+}
+
+}  // namespace skiptrain::core

@@ -1,0 +1,56 @@
+// What a node knows of its neighbours: who is connected, where each is on the logical clock, and
+// so whose update a round should be held open for.
+//
+// Liveness is the transport's word (a stream is up or it is not); this class adds the clock.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "base/ids.h"
+#include "core/event.h"
+
+namespace skiptrain::core {
+
+struct Neighbour {
+  bool ever_connected = false;
+  bool connected = false;
+  Incarnation incarnation;
+  Activity activity = Activity::kRunning;
+  // The round whose update we expect next from it: as it announced, or one past its last update.
+  Round next_round;
+  std::uint32_t degree = 0;  // as its last update said; 0 before one
+  double last_weight = 0.0;  // in our last mix
+  std::uint64_t missed = 0;  // rounds closed without its update though we waited for it
+};
+
+class Neighbourhood {
+ public:
+  explicit Neighbourhood(const std::vector<NodeId>& neighbours);
+
+  // In NodeId order.
+  const std::map<NodeId, Neighbour>& all() const { return neighbours_; }
+  // nullptr if it is none of ours.
+  Neighbour* find(NodeId node);
+  const Neighbour* find(NodeId node) const;
+  std::uint32_t degree() const { return static_cast<std::uint32_t>(neighbours_.size()); }
+
+  std::vector<NodeId> connected() const;
+  bool all_ever_connected() const;
+  bool any_connected() const;
+
+  // True if a node at `round` should hold its round open for `neighbour`: it is connected, takes
+  // part, has not passed this round, and is at most one round behind. (One that is further behind
+  // will fetch our state and jump; waiting for it would stop everybody.)
+  static bool worth_waiting_for(const Neighbour& neighbour, Round round);
+
+  // A connected neighbour that is more than one round ahead of `round`; the furthest, if several.
+  std::optional<NodeId> furthest_ahead(Round round) const;
+
+ private:
+  std::map<NodeId, Neighbour> neighbours_;
+};
+
+}  // namespace skiptrain::core

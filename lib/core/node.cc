@@ -1,0 +1,420 @@
+#include "core/node.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "base/check.h"
+
+namespace skiptrain::core {
+
+Node::Node(NodeOptions options)
+    : options_(std::move(options)),
+      neighbours_(options_.neighbours),
+      controller_(options_.id, options_.fixed_deadline),
+      policy_({options_.run_seed, options_.id, options_.total_rounds}, options_.schedule),
+      energy_(options_.budget, options_.energy_per_train_round) {}
+
+Effects Node::step(const Event& event, Instant now) {
+  SKIPTRAIN_CHECK(now >= now_, "time never goes back");
+  now_ = now;
+  effects_.clear();
+  if (phase_ != Phase::kFailed) {
+    std::visit([this](const auto& e) { on(e); }, event);
+    make_progress();
+  }
+  return std::exchange(effects_, {});
+}
+
+std::optional<Instant> Node::next_deadline() const {
+  if (between_rounds_ && !fetching_from_) return now_;
+  std::optional<Instant> due;
+  if (phase_ == Phase::kWaitingForPeers) due = start_deadline_;
+  if (phase_ == Phase::kExchanging) due = controller_.deadline();
+  if (due && wants_fetch()) due = std::min(*due, next_fetch_);
+  return due;
+}
+
+// ---- The life of a round ---------------------------------------------------------------------
+
+void Node::make_progress() {
+  if (phase_ == Phase::kFailed || phase_ == Phase::kWarmingUp) return;
+  fetch_if_behind();
+  if (fetched_ && !is_busy()) apply_fetched_state();
+  const bool may_begin = between_rounds_ ? !fetching_from_.has_value()
+                                         : phase_ == Phase::kWaitingForPeers && may_start();
+  if (may_begin) begin_round();
+  const bool may_close = !fetching_from_ || now_ >= controller_.deadline();
+  if (phase_ == Phase::kExchanging && may_close && controller_.should_close(neighbours_, now_)) {
+    close_exchange();
+  }
+}
+
+bool Node::may_start() const {
+  if (pause_requested_ || stop_requested_ || now_ >= start_deadline_) return true;
+  if (fetching_from_ || wants_fetch()) return false;
+  return started_ || neighbours_.all_ever_connected();
+}
+
+// True while training or a mix is under way, whose result must not be thrown away.
+bool Node::is_busy() const {
+  return phase_ == Phase::kTraining || (phase_ == Phase::kMixing && !between_rounds_);
+}
+
+void Node::begin_round() {
+  between_rounds_ = false;
+  apply_pending_schedule();
+  const bool all_done = round().value() >= options_.total_rounds;
+  if (stop_requested_ || all_done) return end_run(!all_done);
+  if (pause_requested_) {
+    phase_ = Phase::kPaused;
+    return announce(Activity::kPaused, true);
+  }
+  started_ = true;
+  record_ = RoundRecord{.round = round(),
+                        .train_slot = schedule().is_train_slot(round()),
+                        .loss = std::numeric_limits<double>::quiet_NaN()};
+  round_started_ = now_;
+  if (!policy_.should_train(round(), energy_)) return enter_exchange(committed_);
+  phase_ = Phase::kTraining;
+  energy_.charge_round();
+  record_.energy = energy_.cost_per_round();
+  effects_.push_back(RecordEnergyIntent{round(), record_.energy});
+  effects_.push_back(Train{round(), committed_});
+}
+
+void Node::on(const TrainingFinished& event) {
+  if (phase_ != Phase::kTraining || event.round != round()) return;
+  if (event.measured) {
+    energy_.settle_round(*event.measured);
+    record_.energy = *event.measured;
+  }
+  record_.trained = true;
+  record_.loss = event.mean_loss;
+  record_.train_time = event.duration;
+  ++train_rounds_;
+  has_own_progress_ = true;
+  enter_exchange(event.parameters);
+}
+
+void Node::on(const TrainingFailed& event) {
+  if (phase_ != Phase::kTraining || event.round != round()) return;
+  effects_.push_back(Warn{"round " + to_string(event.round) + " was not trained: " + event.reason +
+                          "; going on with the parameters from before it"});
+  record_.train_time = now_ - round_started_;
+  enter_exchange(committed_);
+}
+
+void Node::enter_exchange(ParametersPtr own) {
+  phase_ = Phase::kExchanging;
+  const ModelUpdate update{round(), neighbours_.degree(), std::move(own)};
+  controller_.open_exchange(update, record_.train_slot, now_);
+  if (auto to = neighbours_.connected(); !to.empty()) {
+    effects_.push_back(Send{std::move(to), update});
+  }
+}
+
+void Node::close_exchange() {
+  auto inputs = controller_.close(neighbours_, record_, now_);
+  updates_missed_ += record_.missing.size();
+  phase_ = Phase::kMixing;
+  if (inputs.size() > 1) {
+    effects_.push_back(Mix{round(), options_.id, std::move(inputs)});
+    return;
+  }
+  // Nothing to mix with: x(t+1) is the node's own update. The next round begins at the next Tick,
+  // not within this step, which would otherwise run through all rounds of a node without
+  // neighbours.
+  commit(inputs.front().parameters, round().next());
+}
+
+void Node::on(const MixFinished& event) {
+  if (phase_ != Phase::kMixing || event.round != round()) return;
+  record_.mix_time = event.duration;
+  record_.consensus_distance = event.distance;
+  commit(event.parameters, std::exchange(jump_to_, std::nullopt).value_or(round().next()));
+}
+
+void Node::commit(ParametersPtr parameters, Round next) {
+  record_.round_time = now_ - round_started_;
+  // A record closes the round before `next`, also when the node jumped over some.
+  record_.round = Round(next.value() - 1);
+  committed_ = std::move(parameters);
+  controller_.advance_to(next);
+  phase_ = Phase::kMixing;
+  between_rounds_ = true;
+  effects_.push_back(Commit{record_, committed_state()});
+  announce(Activity::kRunning, false);
+  const bool last = next.value() >= options_.total_rounds;
+  if (options_.evaluate_every > 0 && next.value() % options_.evaluate_every == 0 && !last) {
+    effects_.push_back(Evaluate{next, committed_, false});
+  }
+}
+
+void Node::end_run(bool stopped) {
+  phase_ = stopped ? Phase::kStopped : Phase::kFinished;
+  announce(Activity::kFinished, true);
+  effects_.push_back(Evaluate{round(), committed_, true});
+  effects_.push_back(RunEnded{stopped});
+}
+
+void Node::announce(Activity activity, bool to_neighbours) {
+  activity_ = activity;
+  effects_.push_back(Announce{{round(), activity}, to_neighbours});
+}
+
+void Node::on(const ModelReady& event) {
+  if (phase_ != Phase::kWarmingUp) return;
+  committed_ = event.parameters;
+  controller_.advance_to(event.round);
+  has_own_progress_ = event.round > Round(0);
+  phase_ = Phase::kWaitingForPeers;
+  start_deadline_ = now_ + options_.start_timeout;
+  announce(Activity::kRunning, false);
+}
+
+void Node::on(const NodeFailed& event) {
+  phase_ = Phase::kFailed;
+  failure_ = event.reason;
+  announce(Activity::kFinished, true);
+}
+
+void Node::on(const Tick&) {}
+
+// ---- Neighbours ------------------------------------------------------------------------------
+
+void Node::on(const PeerConnected& event) {
+  Neighbour* peer = neighbours_.find(event.peer);
+  if (peer == nullptr) return;
+  peer->ever_connected = true;
+  peer->connected = true;
+  peer->incarnation = event.incarnation;
+  peer->activity = event.state.activity;
+  peer->next_round = event.state.round;
+  // It missed what we sent while it was away, and its round may be waiting for it.
+  const auto& own = controller_.own_update();
+  if (own && own->round == round() && event.state.round <= round()) {
+    effects_.push_back(Send{{event.peer}, *own});
+  }
+}
+
+void Node::on(const PeerDisconnected& event) {
+  if (Neighbour* peer = neighbours_.find(event.peer)) peer->connected = false;
+}
+
+void Node::on(const PeerStateChanged& event) {
+  Neighbour* peer = neighbours_.find(event.peer);
+  if (peer == nullptr) return;
+  peer->activity = event.state.activity;
+  peer->next_round = event.state.round;
+}
+
+void Node::on(const UpdateReceived& event) {
+  Neighbour* peer = neighbours_.find(event.from);
+  if (peer == nullptr || phase_ == Phase::kWarmingUp) return;
+  controller_.inbox().set_catching_up(fetching_from_.has_value());
+  controller_.inbox().accept(event.from, event.update);
+  peer->next_round = std::max(peer->next_round, event.update.round.next());
+  peer->degree = event.update.degree;
+}
+
+void Node::on(const StateRequested& event) {
+  Neighbour* peer = neighbours_.find(event.from);
+  if (peer == nullptr || !committed_) {
+    effects_.push_back(RefuseState{event.request});
+    return;
+  }
+  // It will be at our round in a moment. Expecting it there gives it the time to arrive: rounds of
+  // a few milliseconds would run away from it for ever.
+  peer->next_round = std::max(peer->next_round, round());
+  effects_.push_back(SendState{event.from, event.request, committed_state(), schedule()});
+}
+
+// ---- Falling behind --------------------------------------------------------------------------
+
+bool Node::is_active() const {
+  return phase_ == Phase::kWaitingForPeers || phase_ == Phase::kTraining ||
+         phase_ == Phase::kExchanging || phase_ == Phase::kMixing;
+}
+
+bool Node::wants_fetch() const {
+  return is_active() && !fetching_from_ && !fetched_ && !jump_to_ &&
+         neighbours_.furthest_ahead(round()).has_value();
+}
+
+void Node::fetch_if_behind() {
+  if (!wants_fetch() || now_ < next_fetch_) return;
+  fetching_from_ = neighbours_.furthest_ahead(round());
+  effects_.push_back(FetchState{*fetching_from_, round().next()});
+}
+
+void Node::on(const StateFetched& event) {
+  if (fetching_from_ != event.from) return;
+  fetching_from_.reset();
+  fetched_ = event;
+}
+
+void Node::on(const StateFetchFailed& event) {
+  if (fetching_from_ != event.from) return;
+  fetching_from_.reset();
+  next_fetch_ = now_ + kFetchRetry;
+  effects_.push_back(
+      Warn{"could not fetch the state of node " + to_string(event.from) + ": " + event.reason});
+}
+
+// Jumps to a fetched state. Not while busy: the result would be thrown away.
+void Node::apply_fetched_state() {
+  const StateFetched fetched = *std::exchange(fetched_, std::nullopt);
+  if (!is_active() || fetched.state.round <= round()) return;
+  take_over_schedule(fetched);
+  const bool round_begun = phase_ == Phase::kExchanging;
+  if (!round_begun) {
+    record_ = RoundRecord{.loss = std::numeric_limits<double>::quiet_NaN()};
+    round_started_ = now_;
+  }
+  const ParametersPtr own = round_begun ? controller_.own_update()->parameters : committed_;
+  record_.caught_up = true;
+  started_ = true;
+  between_rounds_ = false;
+  if (!has_own_progress_) return commit(fetched.state.parameters, fetched.state.round);
+  phase_ = Phase::kMixing;
+  jump_to_ = fetched.state.round;
+  std::vector<MixInput> inputs = {{options_.id, 0.5, own},
+                                  {fetched.from, 0.5, fetched.state.parameters}};
+  std::ranges::sort(inputs, {}, &MixInput::from);
+  effects_.push_back(Mix{round(), options_.id, std::move(inputs)});
+}
+
+void Node::take_over_schedule(const StateFetched& fetched) {
+  if (!fetched.schedule || *fetched.schedule == schedule() || !fetched.schedule->validate()) return;
+  policy_.set_schedule(*fetched.schedule);
+  effects_.push_back(Warn{"took over the schedule of node " + to_string(fetched.from)});
+}
+
+// ---- Operators -------------------------------------------------------------------------------
+
+void Node::on(const PauseRequested&) {
+  if (phase_ == Phase::kFinished || phase_ == Phase::kStopped) return;
+  pause_requested_ = true;
+}
+
+void Node::on(const ResumeRequested&) {
+  pause_requested_ = false;
+  if (phase_ != Phase::kPaused) return;
+  announce(Activity::kRunning, true);
+  phase_ = Phase::kWaitingForPeers;
+  start_deadline_ = now_ + options_.start_timeout;
+}
+
+void Node::on(const StopRequested&) {
+  if (phase_ == Phase::kFinished || phase_ == Phase::kStopped) return;
+  stop_requested_ = true;
+  if (phase_ == Phase::kPaused) end_run(true);
+}
+
+void Node::on(const ScheduleRequested& event) {
+  if (check_schedule(event)) pending_schedule_ = event;
+}
+
+void Node::apply_pending_schedule() {
+  if (!pending_schedule_ || pending_schedule_->effective > round()) return;
+  policy_.set_schedule(pending_schedule_->schedule);
+  pending_schedule_.reset();
+}
+
+void Node::on(const BudgetRequested& event) {
+  energy_.set_budget(event.budget);
+}
+
+void Node::on(const LeaveRequested&) {
+  announce(Activity::kLeaving, true);
+}
+
+Round Node::earliest_schedule_round() const {
+  const bool round_not_begun =
+      phase_ == Phase::kWarmingUp || phase_ == Phase::kWaitingForPeers || phase_ == Phase::kPaused;
+  return round_not_begun ? round() : round().next();
+}
+
+Status Node::check_schedule(const ScheduleRequested& request) const {
+  if (auto valid = request.schedule.validate(); !valid) return valid;
+  if (phase_ == Phase::kFinished || phase_ == Phase::kStopped || phase_ == Phase::kFailed) {
+    return fail(ErrorCode::kPreconditionFailed, "the run has ended at round " + to_string(round()) +
+                                                    "; a schedule cannot change any more");
+  }
+  if (request.effective < earliest_schedule_round()) {
+    return fail(ErrorCode::kPreconditionFailed,
+                "round " + to_string(request.effective) + " has begun or is over here; the first " +
+                    "round that can change is " + to_string(earliest_schedule_round()));
+  }
+  if (request.effective.value() >= options_.total_rounds) {
+    return fail(ErrorCode::kPreconditionFailed, "round " + to_string(request.effective) +
+                                                    " is past the run's last round, " +
+                                                    std::to_string(options_.total_rounds) + " - 1");
+  }
+  return {};
+}
+
+void Node::set_fixed_deadline(std::optional<Duration> fixed) {
+  options_.fixed_deadline = fixed;
+  controller_.deadline_rule().set_fixed(fixed);
+}
+
+// ---- Looking in ------------------------------------------------------------------------------
+
+Phase Node::phase() const {
+  const bool behind = fetching_from_ || fetched_ || jump_to_;
+  return behind && is_active() && phase_ != Phase::kTraining ? Phase::kCatchingUp : phase_;
+}
+
+ModelUpdate Node::committed_state() const {
+  return ModelUpdate{round(), neighbours_.degree(), committed_};
+}
+
+std::optional<Node::Waiting> Node::waiting() const {
+  if (phase_ != Phase::kExchanging) return std::nullopt;
+  return Waiting{controller_.waiting_for(neighbours_), controller_.exchange_started(),
+                 controller_.deadline()};
+}
+
+const char* to_string(Phase phase) {
+  switch (phase) {
+    case Phase::kWarmingUp:
+      return "warming-up";
+    case Phase::kWaitingForPeers:
+      return "waiting-for-peers";
+    case Phase::kTraining:
+      return "training";
+    case Phase::kExchanging:
+      return "exchanging";
+    case Phase::kMixing:
+      return "mixing";
+    case Phase::kCatchingUp:
+      return "catching-up";
+    case Phase::kPaused:
+      return "paused";
+    case Phase::kFinished:
+      return "finished";
+    case Phase::kStopped:
+      return "stopped";
+    case Phase::kFailed:
+      return "failed";
+  }
+  return "unknown";
+}
+
+const char* to_string(Activity activity) {
+  switch (activity) {
+    case Activity::kRunning:
+      return "running";
+    case Activity::kPaused:
+      return "paused";
+    case Activity::kFinished:
+      return "finished";
+    case Activity::kLeaving:
+      return "leaving";
+  }
+  return "unknown";
+}
+
+}  // namespace skiptrain::core

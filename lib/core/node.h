@@ -1,0 +1,182 @@
+// The protocol core of one node: START HERE.
+//
+// `step(event, now)` takes in one thing that happened and returns what is to be done about it, in
+// order. There is no thread, clock, socket, file, log, protobuf or torch in here, so the daemon and
+// the simulator run this same code. Not thread-safe: the driver steps it from one thread, and must
+// call `step(Tick, now)` when `next_deadline()` has come.
+//
+// A round t, always forwards:
+//   begin     the schedule, the budget and the policy decide whether to train      -> Train
+//   exchange  the update x(t+1/2) is ready; send it, collect the neighbours'        -> Send
+//   mix       all in, or the deadline has come                                      -> Mix
+//   commit    x(t+1) is the committed model                                         -> Commit
+// A neighbour more than one round ahead shows that this node fell behind: it fetches that
+// neighbour's state, mixes it in equal parts with its own, and jumps (DESIGN: logical clock).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "base/ids.h"
+#include "base/units.h"
+#include "core/effect.h"
+#include "core/energy_budget.h"
+#include "core/event.h"
+#include "core/neighbourhood.h"
+#include "core/round_controller.h"
+#include "core/training_policy.h"
+
+namespace skiptrain::core {
+
+struct NodeOptions {
+  NodeId id;
+  std::vector<NodeId> neighbours;
+  std::uint64_t total_rounds = 0;  // T
+  std::uint64_t run_seed = 0;
+  Schedule schedule;
+  WattHours energy_per_train_round;
+  std::optional<WattHours> budget;
+  std::optional<Duration> fixed_deadline;  // nullopt: automatic
+  Duration start_timeout = std::chrono::seconds(60);
+  std::uint64_t evaluate_every = 0;  // rounds; 0: only at the end
+};
+
+enum class Phase {
+  kWarmingUp,
+  kWaitingForPeers,
+  kTraining,
+  kExchanging,
+  kMixing,
+  kCatchingUp,
+  kPaused,
+  kFinished,
+  kStopped,
+  kFailed,
+};
+
+class Node {
+ public:
+  // A failed FetchState is not repeated before this long.
+  static constexpr Duration kFetchRetry = std::chrono::seconds(1);
+
+  explicit Node(NodeOptions options);
+
+  // Must not be called again from within the handling of its effects.
+  Effects step(const Event& event, Instant now);
+  // When `step(Tick, ...)` is due; nullopt: nothing is timed.
+  std::optional<Instant> next_deadline() const;
+
+  // What an operator may look at. Cheap; call from the driver's thread.
+  Phase phase() const;
+  Round round() const { return controller_.round(); }
+  const NodeOptions& options() const { return options_; }
+  const Schedule& schedule() const { return policy_.schedule(); }
+  const std::optional<ScheduleRequested>& pending_schedule() const { return pending_schedule_; }
+  const TrainingPolicy& policy() const { return policy_; }
+  const EnergyBudget& energy() const { return energy_; }
+  const Neighbourhood& neighbours() const { return neighbours_; }
+  const UpdateCounters& update_counters() const { return controller_.inbox().counters(); }
+  // Updates held for this round and the next: at most two per neighbour.
+  std::size_t updates_held() const { return controller_.inbox().held(); }
+  // x(round), tagged with it; null parameters while warming up.
+  ModelUpdate committed_state() const;
+  std::uint64_t train_rounds() const { return train_rounds_; }
+  std::uint64_t updates_missed() const { return updates_missed_; }
+  const std::string& failure() const { return failure_; }
+  bool pause_requested() const { return pause_requested_; }
+  bool stop_requested() const { return stop_requested_; }
+  // While exchanging: for whom, since when and until when.
+  struct Waiting {
+    std::vector<NodeId> neighbours;
+    Instant since;
+    Instant until;
+  };
+  std::optional<Waiting> waiting() const;
+
+  // The first round that a new schedule could still apply to.
+  Round earliest_schedule_round() const;
+  // Why `request` cannot be granted; to be asked before stepping with it.
+  Status check_schedule(const ScheduleRequested& request) const;
+
+  void set_fixed_deadline(std::optional<Duration> fixed);
+  void set_evaluate_every(std::uint64_t rounds) { options_.evaluate_every = rounds; }
+
+ private:
+  void on(const ModelReady& event);
+  void on(const NodeFailed& event);
+  void on(const PeerConnected& event);
+  void on(const PeerDisconnected& event);
+  void on(const PeerStateChanged& event);
+  void on(const UpdateReceived& event);
+  void on(const StateRequested& event);
+  void on(const StateFetched& event);
+  void on(const StateFetchFailed& event);
+  void on(const TrainingFinished& event);
+  void on(const TrainingFailed& event);
+  void on(const MixFinished& event);
+  void on(const Tick& event);
+  void on(const PauseRequested& event);
+  void on(const ResumeRequested& event);
+  void on(const StopRequested& event);
+  void on(const ScheduleRequested& event);
+  void on(const BudgetRequested& event);
+  void on(const LeaveRequested& event);
+
+  // Goes on with whatever the state allows: start, catch up, close the exchange.
+  void make_progress();
+  bool may_start() const;
+  void begin_round();
+  void enter_exchange(ParametersPtr own);
+  void close_exchange();
+  void commit(ParametersPtr parameters, Round next);
+  void end_run(bool stopped);
+  void apply_pending_schedule();
+  void announce(Activity activity, bool to_neighbours);
+
+  bool is_active() const;
+  bool is_busy() const;
+  bool wants_fetch() const;
+  void fetch_if_behind();
+  void apply_fetched_state();
+  void take_over_schedule(const StateFetched& fetched);
+
+  NodeOptions options_;
+  Neighbourhood neighbours_;
+  RoundController controller_;
+  TrainingPolicy policy_;
+  EnergyBudget energy_;
+
+  Phase phase_ = Phase::kWarmingUp;  // never kCatchingUp: see phase()
+  Activity activity_ = Activity::kRunning;
+  ParametersPtr committed_;        // x(round)
+  bool has_own_progress_ = false;  // something of this node's own would be lost by taking a state
+  bool started_ = false;           // past the wait for neighbours before the first round
+  Instant start_deadline_{};
+  bool between_rounds_ = false;  // committed; the next round is about to begin
+
+  RoundRecord record_;  // of the round in progress
+  Instant round_started_{};
+
+  std::optional<NodeId> fetching_from_;
+  std::optional<StateFetched> fetched_;  // waits for training or a mix to end
+  std::optional<Round> jump_to_;         // the mix in progress is with a fetched state
+  Instant next_fetch_{};
+
+  bool pause_requested_ = false;
+  bool stop_requested_ = false;
+  std::optional<ScheduleRequested> pending_schedule_;
+  std::uint64_t train_rounds_ = 0;
+  std::uint64_t updates_missed_ = 0;
+  std::string failure_;
+
+  Instant now_{};    // of the step in progress
+  Effects effects_;  // of the step in progress
+};
+
+const char* to_string(Phase phase);
+const char* to_string(Activity activity);
+
+}  // namespace skiptrain::core

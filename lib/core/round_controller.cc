@@ -1,0 +1,83 @@
+#include "core/round_controller.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "core/mixing_matrix.h"
+
+namespace skiptrain::core {
+
+RoundController::RoundController(NodeId self, std::optional<Duration> fixed_deadline)
+    : self_(self), deadline_rule_(fixed_deadline) {}
+
+void RoundController::open_exchange(const ModelUpdate& own, bool train_slot, Instant now) {
+  SKIPTRAIN_CHECK(own.round == round(), "a node sends only updates of its own round");
+  own_ = own;
+  exchanging_ = true;
+  train_slot_ = train_slot;
+  exchange_started_ = now;
+  deadline_ = now + deadline_rule_.allowance(train_slot);
+}
+
+std::vector<NodeId> RoundController::waiting_for(const Neighbourhood& neighbours) const {
+  std::vector<NodeId> result;
+  for (const auto& [id, neighbour] : neighbours.all()) {
+    if (!inbox_.has(id) && Neighbourhood::worth_waiting_for(neighbour, round())) {
+      result.push_back(id);
+    }
+  }
+  return result;
+}
+
+bool RoundController::anybody_takes_part(const Neighbourhood& neighbours) const {
+  return std::ranges::any_of(neighbours.all(), [this](const auto& entry) {
+    const Neighbour& neighbour = entry.second;
+    return neighbour.connected &&
+           (neighbour.activity == Activity::kRunning || neighbour.next_round > round());
+  });
+}
+
+bool RoundController::should_close(const Neighbourhood& neighbours, Instant now) const {
+  if (!exchanging_) return false;
+  if (now >= deadline_) return true;
+  if (!waiting_for(neighbours).empty()) return false;
+  return neighbours.degree() == 0 || !inbox_.current().empty() || anybody_takes_part(neighbours);
+}
+
+std::vector<MixInput> RoundController::close(Neighbourhood& neighbours, RoundRecord& record,
+                                             Instant now) {
+  SKIPTRAIN_CHECK(exchanging_ && own_, "only an open exchange can be closed");
+  exchanging_ = false;
+  record.missing = waiting_for(neighbours);
+  record.deadline_hit = !record.missing.empty();
+  record.wait_time = now - exchange_started_;
+  for (const NodeId id : record.missing) ++neighbours.find(id)->missed;
+  if (anybody_takes_part(neighbours)) {
+    deadline_rule_.record_wait(train_slot_, record.wait_time);
+  }
+
+  double own_weight = 1.0;
+  std::vector<MixInput> inputs;
+  inputs.reserve(inbox_.current().size() + 1);
+  for (const auto& [id, neighbour] : neighbours.all()) {
+    double weight = 0.0;
+    if (const auto update = inbox_.current().find(id); update != inbox_.current().end()) {
+      weight = metropolis_hastings_weight(own_->degree, update->second.degree);
+      inputs.push_back({id, weight, update->second.parameters});
+      own_weight -= weight;
+    }
+    neighbours.find(id)->last_weight = weight;
+  }
+  record.neighbours_mixed = static_cast<std::uint32_t>(inputs.size());
+  const auto place = std::ranges::upper_bound(inputs, self_, {}, &MixInput::from);
+  inputs.insert(place, {self_, own_weight, own_->parameters});
+  return inputs;
+}
+
+void RoundController::advance_to(Round round) {
+  inbox_.advance_to(round);
+  own_.reset();
+  exchanging_ = false;
+}
+
+}  // namespace skiptrain::core

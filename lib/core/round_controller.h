@@ -1,0 +1,66 @@
+// One round at a time: collects the neighbours' updates, decides when the exchange is over, and
+// says what to mix.
+//
+// It knows the round's own update, the inbox and the deadline; it does not know about training,
+// operators or falling behind, which are Node's business. Sans-IO: time comes in as an argument.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/units.h"
+#include "core/effect.h"
+#include "core/neighbourhood.h"
+#include "core/round_deadline.h"
+#include "core/update_inbox.h"
+
+namespace skiptrain::core {
+
+class RoundController {
+ public:
+  RoundController(NodeId self, std::optional<Duration> fixed_deadline);
+
+  Round round() const { return inbox_.round(); }
+  const UpdateInbox& inbox() const { return inbox_; }
+  UpdateInbox& inbox() { return inbox_; }
+  RoundDeadline& deadline_rule() { return deadline_rule_; }
+
+  // The exchange of this round starts: our own update is ready to be sent.
+  void open_exchange(const ModelUpdate& own, bool train_slot, Instant now);
+  // Our own update of the round in progress, from open_exchange until the clock moves on.
+  const std::optional<ModelUpdate>& own_update() const { return own_; }
+  bool is_exchanging() const { return exchanging_; }
+  // When the exchange in progress ends at the latest.
+  Instant deadline() const { return deadline_; }
+  Instant exchange_started() const { return exchange_started_; }
+
+  // The neighbours whose updates the exchange is held open for.
+  std::vector<NodeId> waiting_for(const Neighbourhood& neighbours) const;
+  // True if the exchange should end now: nobody is left to wait for, or the deadline has come. A
+  // node that nobody takes part with holds its round open until the deadline, so that it does not
+  // race away from neighbours that are merely restarting.
+  bool should_close(const Neighbourhood& neighbours, Instant now) const;
+
+  // Ends the exchange: the terms of the mix in NodeId order, with Metropolis-Hastings weights; a
+  // missing neighbour's weight stays with our own update. Fills in the record's waiting time,
+  // missing neighbours and deadline_hit, and notes each neighbour's weight.
+  std::vector<MixInput> close(Neighbourhood& neighbours, RoundRecord& record, Instant now);
+
+  // Moves the clock to `round`, forwards only, and forgets our own update.
+  void advance_to(Round round);
+
+ private:
+  bool anybody_takes_part(const Neighbourhood& neighbours) const;
+
+  NodeId self_;
+  UpdateInbox inbox_;
+  RoundDeadline deadline_rule_;
+  std::optional<ModelUpdate> own_;
+  bool exchanging_ = false;
+  bool train_slot_ = false;
+  Instant exchange_started_{};
+  Instant deadline_{};
+};
+
+}  // namespace skiptrain::core

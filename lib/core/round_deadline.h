@@ -1,0 +1,39 @@
+// How long a node waits for its neighbours' updates: a fixed time, or learnt from recent waits.
+//
+// Automatic: median + 4 * MAD (median absolute deviation) of the last waits, at least 2 s. Train
+// and sync rounds are kept apart: a sync round waits milliseconds for the network, a train round
+// may wait seconds for a slower device, and one estimate for both would cut the slower device off.
+#pragma once
+
+#include <cstddef>
+#include <deque>
+#include <optional>
+
+#include "base/units.h"
+
+namespace skiptrain::core {
+
+class RoundDeadline {
+ public:
+  static constexpr Duration kFloor = std::chrono::seconds(2);
+  // Until kMinSamples waits are known, when nobody can tell how slow the neighbours are.
+  static constexpr Duration kInitial = std::chrono::seconds(60);
+  static constexpr std::size_t kMinSamples = 5;
+  static constexpr std::size_t kWindow = 32;
+
+  // nullopt: automatic.
+  explicit RoundDeadline(std::optional<Duration> fixed) : fixed_(fixed) {}
+
+  void set_fixed(std::optional<Duration> fixed) { fixed_ = fixed; }
+  // How long a wait that starts now may last.
+  Duration allowance(bool train_slot) const;
+  // A wait ended, by the last update or by the deadline.
+  void record_wait(bool train_slot, Duration wait);
+
+ private:
+  std::optional<Duration> fixed_;
+  std::deque<Duration> train_waits_;
+  std::deque<Duration> sync_waits_;
+};
+
+}  // namespace skiptrain::core

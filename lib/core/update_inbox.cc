@@ -1,0 +1,48 @@
+#include "core/update_inbox.h"
+
+#include "base/check.h"
+
+namespace skiptrain::core {
+
+void UpdateInbox::advance_to(Round round) {
+  SKIPTRAIN_CHECK(round >= round_, "the logical clock never goes back");
+  if (round == round_) return;
+  round_ = round;
+  current_.clear();
+  for (auto entry = next_.begin(); entry != next_.end();) {
+    const Round tag = entry->second.round;
+    if (tag == round_) current_.emplace(entry->first, entry->second);
+    entry = tag <= round_ ? next_.erase(entry) : std::next(entry);
+  }
+}
+
+UpdateVerdict UpdateInbox::accept(NodeId from, const ModelUpdate& update) {
+  if (update.round < round_) {
+    ++counters_.late;
+    return UpdateVerdict::kLate;
+  }
+  if (update.round == round_) {
+    if (!current_.emplace(from, update).second) {
+      ++counters_.duplicate;
+      return UpdateVerdict::kDuplicate;
+    }
+    ++counters_.accepted;
+    return UpdateVerdict::kAccepted;
+  }
+  const bool ahead = update.round > round_.next();
+  if (ahead) ++counters_.ahead;
+  if (ahead && !catching_up_) return UpdateVerdict::kAhead;
+  const auto [held, fresh] = next_.emplace(from, update);
+  if (!fresh) {
+    if (held->second.round == update.round) {
+      ++counters_.duplicate;
+      return UpdateVerdict::kDuplicate;
+    }
+    if (held->second.round < update.round) held->second = update;
+  }
+  if (ahead) return UpdateVerdict::kAhead;
+  ++counters_.early;
+  return UpdateVerdict::kEarly;
+}
+
+}  // namespace skiptrain::core

@@ -1,0 +1,52 @@
+// The neighbours' updates that a node holds: for the round in progress and for the next one.
+//
+// At most two per neighbour, whatever the neighbours send. An update tagged with a past round is
+// late and dropped; one for a round already filled is a duplicate and dropped; one for the round
+// after the next means that this node fell behind, and is not kept (DESIGN: logical clock).
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+
+#include "base/ids.h"
+#include "model/model_update.h"
+
+namespace skiptrain::core {
+
+enum class UpdateVerdict { kAccepted, kEarly, kLate, kDuplicate, kAhead };
+
+struct UpdateCounters {
+  std::uint64_t accepted = 0;
+  std::uint64_t early = 0;
+  std::uint64_t late = 0;
+  std::uint64_t duplicate = 0;
+  std::uint64_t ahead = 0;
+};
+
+class UpdateInbox {
+ public:
+  Round round() const { return round_; }
+  // Moves the clock, forwards only. Drops what is now in the past; an update kept for the new round
+  // becomes current.
+  void advance_to(Round round);
+
+  UpdateVerdict accept(NodeId from, const ModelUpdate& update);
+  // After `advance_to`, keep further updates although the round to jump to is not yet known: while
+  // `catching_up`, the newest early update of each neighbour is kept whatever its round.
+  void set_catching_up(bool catching_up) { catching_up_ = catching_up; }
+
+  bool has(NodeId from) const { return current_.contains(from); }
+  const std::map<NodeId, ModelUpdate>& current() const { return current_; }
+  std::size_t held() const { return current_.size() + next_.size(); }
+  const UpdateCounters& counters() const { return counters_; }
+
+ private:
+  Round round_;
+  bool catching_up_ = false;
+  std::map<NodeId, ModelUpdate> current_;  // tagged round_
+  std::map<NodeId, ModelUpdate> next_;     // tagged round_ + 1; later ones while catching up
+  UpdateCounters counters_;
+};
+
+}  // namespace skiptrain::core
