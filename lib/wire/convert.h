@@ -1,0 +1,31 @@
+// Between the values of messages.h and the generated classes. Private to lib/wire.
+//
+// Towards the wire nothing can fail. From the wire everything is checked: lengths, enumerators,
+// the schedule's ranges. Text that people will read is freed of control characters.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+#include "skiptrain/v1/peer.pb.h"
+#include "wire/messages.h"
+
+namespace skiptrain::wire {
+
+void to_proto(const Hello& hello, v1::Hello& out);
+void to_proto(const core::NodeState& state, v1::NodeState& out);
+void to_proto(const Goodbye& goodbye, v1::Goodbye& out);
+void to_proto(const UpdateHeader& header, v1::UpdateHeader& out);
+
+// kCorrupt with the field that is wrong.
+Result<Hello> from_proto(const v1::Hello& hello);
+Result<core::NodeState> from_proto(const v1::NodeState& state);
+Result<UpdateHeader> from_proto(const v1::UpdateHeader& header);
+// Never fails: an unknown reason is kUnspecified, a long detail is cut.
+Goodbye from_proto(const v1::Goodbye& goodbye);
+
+// At most `limit` bytes of `text`, cut between characters of UTF-8, control characters as '?'.
+std::string printable(std::string_view text, std::size_t limit);
+
+}  // namespace skiptrain::wire

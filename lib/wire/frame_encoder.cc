@@ -1,0 +1,122 @@
+#include "wire/frame_encoder.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/check.h"
+#include "wire/checksum.h"
+#include "wire/convert.h"
+#include "wire/tags.h"
+
+namespace skiptrain::wire {
+namespace {
+
+// Appends protobuf's base-128 integers and given bytes to a short buffer.
+class PrefixWriter {
+ public:
+  void byte(std::uint8_t value) {
+    SKIPTRAIN_CHECK(size_ < bytes_.size(), "a frame's prefix has a fixed largest size");
+    bytes_[size_++] = std::byte{value};
+  }
+  void varint(std::uint64_t value) {
+    for (; value >= 0x80; value >>= 7) byte(static_cast<std::uint8_t>(value | 0x80));
+    byte(static_cast<std::uint8_t>(value));
+  }
+  void raw(const std::string& text) {
+    for (const char c : text) byte(static_cast<std::uint8_t>(c));
+  }
+  std::span<const std::byte> bytes() const { return {bytes_.data(), size_}; }
+
+ private:
+  std::array<std::byte, EncodedFrame::kMaxPrefixBytes> bytes_;
+  std::size_t size_ = 0;
+};
+
+std::size_t varint_size(std::uint64_t value) {
+  std::size_t size = 1;
+  for (; value >= 0x80; value >>= 7) ++size;
+  return size;
+}
+
+// Everything of `chunk { offset, data }` but the data.
+void write_chunk_prefix(PrefixWriter& out, std::uint64_t offset, std::uint64_t size) {
+  const std::size_t offset_field = offset == 0 ? 0 : 1 + varint_size(offset);
+  out.byte(kFrameChunkTag);
+  out.varint(offset_field + 1 + varint_size(size) + size);
+  if (offset != 0) {
+    out.byte(kChunkOffsetTag);
+    out.varint(offset);
+  }
+  out.byte(kChunkDataTag);
+  out.varint(size);
+}
+
+}  // namespace
+
+EncodedFrame::EncodedFrame(std::span<const std::byte> prefix, std::span<const std::byte> payload)
+    : prefix_size_(prefix.size()), payload_(payload) {
+  SKIPTRAIN_CHECK(prefix.size() <= kMaxPrefixBytes, "a frame's prefix has a fixed largest size");
+  std::memcpy(prefix_.data(), prefix.data(), prefix.size());
+}
+
+std::size_t EncodedUpdate::size() const {
+  std::size_t total = 0;
+  for (const EncodedFrame& frame : frames) total += frame.size();
+  return total;
+}
+
+EncodedUpdate encode_update(const ModelUpdate& update, const EncodeOptions& options) {
+  SKIPTRAIN_CHECK(update.parameters != nullptr, "an update has parameters");
+  SKIPTRAIN_CHECK(options.chunk_bytes > 0, "a chunk holds at least one byte");
+  const std::span<const std::byte> payload = update.parameters->bytes();
+
+  v1::UpdateHeader header;
+  to_proto(UpdateHeader{update.round, update.degree, update.parameters->size(), kDtypeFloat32,
+                        checksum(payload), options.schedule},
+           header);
+  const std::string header_bytes = header.SerializeAsString();
+
+  EncodedUpdate encoded{update, {}};
+  encoded.frames.reserve(payload.size() / options.chunk_bytes + 1);
+  std::size_t offset = 0;
+  do {
+    const std::size_t size = std::min(options.chunk_bytes, payload.size() - offset);
+    PrefixWriter prefix;
+    if (offset == 0) {
+      prefix.byte(kFrameUpdateTag);
+      prefix.varint(header_bytes.size());
+      prefix.raw(header_bytes);
+    }
+    if (size > 0) write_chunk_prefix(prefix, offset, size);
+    encoded.frames.emplace_back(prefix.bytes(), payload.subspan(offset, size));
+    offset += size;
+  } while (offset < payload.size());
+  return encoded;
+}
+
+std::string encode_frame(const Hello& hello) {
+  v1::Frame frame;
+  to_proto(hello, *frame.mutable_hello());
+  return frame.SerializeAsString();
+}
+
+std::string encode_frame(const core::NodeState& state) {
+  v1::Frame frame;
+  to_proto(state, *frame.mutable_state());
+  return frame.SerializeAsString();
+}
+
+std::string encode_frame(const Goodbye& goodbye) {
+  v1::Frame frame;
+  to_proto(goodbye, *frame.mutable_goodbye());
+  return frame.SerializeAsString();
+}
+
+std::string encode_state_request(const StateRequest& request) {
+  v1::StateRequest out;
+  to_proto(request.hello, *out.mutable_hello());
+  out.set_at_least_round(request.at_least.value());
+  return out.SerializeAsString();
+}
+
+}  // namespace skiptrain::wire

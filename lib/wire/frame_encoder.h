@@ -1,0 +1,67 @@
+// Domain values to the bytes of a Frame.
+//
+// An update's payload is never copied: its frames are a few bytes of protobuf written by hand, and
+// a span of the parameters themselves. Placed one after the other they are the bytes the generated
+// class would write (Arrow Flight does the same), so any protobuf program reads them. The checksum
+// is taken once per update, not per neighbour.
+//
+// Pure functions; the result of encode_update holds a reference to the parameters.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/schedule.h"
+#include "model/model_update.h"
+#include "wire/limits.h"
+#include "wire/messages.h"
+
+namespace skiptrain::wire {
+
+// One message: `prefix`, then `payload`.
+class EncodedFrame {
+ public:
+  // Room for an update header and the tags and lengths around a chunk's data.
+  static constexpr std::size_t kMaxPrefixBytes = 128;
+
+  EncodedFrame(std::span<const std::byte> prefix, std::span<const std::byte> payload);
+
+  std::span<const std::byte> prefix() const { return {prefix_.data(), prefix_size_}; }
+  std::span<const std::byte> payload() const { return payload_; }
+  std::size_t size() const { return prefix_size_ + payload_.size(); }
+
+ private:
+  std::array<std::byte, kMaxPrefixBytes> prefix_;
+  std::size_t prefix_size_;
+  std::span<const std::byte> payload_;
+};
+
+struct EncodedUpdate {
+  ModelUpdate update;  // keeps the payload alive
+  std::vector<EncodedFrame> frames;
+
+  std::size_t size() const;  // of all frames, in bytes
+};
+
+struct EncodeOptions {
+  // Payload bytes per frame, kMinChunkBytes to kMaxChunkBytes in a daemon; tests take less.
+  std::size_t chunk_bytes = kDefaultChunkBytes;
+  // Travels with a fetched state only.
+  std::optional<core::Schedule> schedule;
+};
+
+// The header with the first chunk in one frame, then a frame per further chunk. `update.parameters`
+// is not null; they need not be finite (the receiver checks).
+EncodedUpdate encode_update(const ModelUpdate& update, const EncodeOptions& options = {});
+
+std::string encode_frame(const Hello& hello);
+std::string encode_frame(const core::NodeState& state);
+std::string encode_frame(const Goodbye& goodbye);
+// Not a Frame but the argument of FetchState.
+std::string encode_state_request(const StateRequest& request);
+
+}  // namespace skiptrain::wire

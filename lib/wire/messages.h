@@ -1,0 +1,77 @@
+// What peers say to each other, as plain values: the domain's side of peer.proto. No protobuf here.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/ids.h"
+#include "core/event.h"
+#include "core/schedule.h"
+#include "wire/limits.h"
+
+namespace skiptrain::wire {
+
+// The first frame of each side: who it is and what it takes part in.
+struct Hello {
+  std::uint32_t protocol_version = kProtocolVersion;
+  std::string cluster_id;
+  NodeId node_id;
+  Incarnation incarnation;
+  std::string run_id;
+  Fingerprint run_fingerprint;     // settings that all nodes of a run share
+  Fingerprint layout_fingerprint;  // names, shapes and dtypes of the parameters, in order
+  core::NodeState state;
+  std::string node_name;
+
+  bool operator==(const Hello&) const = default;
+};
+
+enum class GoodbyeReason {
+  kUnspecified,
+  kProtocolVersion,
+  kCluster,
+  kRun,
+  kLayout,
+  kUnknownNode,
+  kDuplicate,
+  kBadFrame,
+  kLeaving,
+  kWrongDialer,
+};
+
+std::string_view to_string(GoodbyeReason reason);
+// True for the reasons that stay true until an operator changes something: trying again soon is
+// of no use.
+bool is_refusal(GoodbyeReason reason);
+
+// The last frame of a side that ends a stream on purpose.
+struct Goodbye {
+  GoodbyeReason reason = GoodbyeReason::kUnspecified;
+  std::string detail;  // for the operators of both sides
+
+  bool operator==(const Goodbye&) const = default;
+};
+
+inline constexpr std::uint32_t kDtypeFloat32 = 1;
+
+// Announces an update of `parameter_count` numbers, in chunks.
+struct UpdateHeader {
+  Round round;
+  std::uint32_t degree = 0;
+  std::uint64_t parameter_count = 0;
+  std::uint32_t dtype = 0;     // as on the wire, not checked yet
+  std::uint64_t checksum = 0;  // XXH3-64 over the payload
+  std::optional<core::Schedule> schedule;
+
+  bool operator==(const UpdateHeader&) const = default;
+};
+
+// The call's argument of FetchState.
+struct StateRequest {
+  Hello hello;
+  Round at_least;
+};
+
+}  // namespace skiptrain::wire
