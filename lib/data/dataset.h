@@ -13,6 +13,9 @@
 
 namespace skiptrain::data {
 
+inline constexpr std::uint32_t kMaxImageSide = 4096;  // rows or columns
+inline constexpr std::uint32_t kMaxImageChannels = 64;
+
 struct ImageShape {
   std::uint32_t channels = 1;
   std::uint32_t height = 0;

@@ -26,8 +26,6 @@ namespace skiptrain::data {
 
 // Of one file's values, unpacked.
 inline constexpr std::uint64_t kMaxIdxBytes = std::uint64_t{4} << 30;
-inline constexpr std::uint32_t kMaxImageSide = 4096;
-inline constexpr std::uint32_t kMaxImageChannels = 64;
 
 struct IdxFiles {
   std::string images;

@@ -27,6 +27,8 @@ namespace skiptrain::learn {
 inline constexpr std::uint32_t kMaxClasses = 65'536;
 inline constexpr std::uint32_t kMaxHiddenLayers = 16;
 inline constexpr std::uint32_t kMaxHiddenWidth = 65'536;
+// 1 GiB of float32; a mistyped width should be an error and not the end of the device's memory.
+inline constexpr std::uint64_t kMaxParameters = std::uint64_t{1} << 28;
 
 struct ModelSpec {
   std::string name = "gn-lenet";
@@ -42,6 +44,9 @@ bool is_model_name(std::string_view name);
 // kInvalidArgument, naming what is allowed: an unknown model, an image too small for it, a width or
 // class count out of range.
 Status validate(const ModelSpec& spec);
+
+// Of a valid spec, by arithmetic alone.
+std::uint64_t parameter_count(const ModelSpec& spec);
 
 // The flat buffer of this model, without training anything. Errors as `validate`.
 Result<ParameterLayout> layout_of(const ModelSpec& spec);

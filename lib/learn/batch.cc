@@ -1,0 +1,52 @@
+#include "learn/batch.h"
+
+#include <torch/torch.h>
+
+#include "base/check.h"
+
+namespace skiptrain::learn {
+
+struct BatchBuffer::Tensors {
+  at::Tensor images;
+  at::Tensor labels;
+};
+
+BatchBuffer::BatchBuffer(const data::ImageShape& shape, std::size_t max_batch,
+                         Normalization normalization)
+    : shape_(shape), tensors_(std::make_unique<Tensors>()) {
+  const auto count = static_cast<std::int64_t>(max_batch);
+  tensors_->images = at::empty({count, shape.channels, shape.height, shape.width}, at::kFloat);
+  tensors_->labels = at::empty({count}, at::kLong);
+  for (std::size_t byte = 0; byte < value_of_.size(); ++byte) {
+    value_of_[byte] = static_cast<float>((static_cast<double>(byte) / 255.0 - normalization.mean) /
+                                         normalization.std);
+  }
+}
+
+BatchBuffer::~BatchBuffer() = default;
+
+void BatchBuffer::fill(const data::Dataset& dataset, std::span<const std::uint32_t> indices) {
+  SKIPTRAIN_CHECK(static_cast<std::int64_t>(indices.size()) <= tensors_->labels.size(0),
+                  "a minibatch fits its buffer");
+  SKIPTRAIN_CHECK(dataset.shape == shape_, "the buffer is made for this data set's images");
+  const std::size_t value_count = shape_.value_count();
+  float* out = tensors_->images.data_ptr<float>();
+  std::int64_t* labels = tensors_->labels.data_ptr<std::int64_t>();
+  for (const std::uint32_t index : indices) {
+    const std::uint8_t* pixels = dataset.sample(index);
+    for (std::size_t k = 0; k < value_count; ++k) out[k] = value_of_[pixels[k]];
+    out += value_count;
+    *labels++ = dataset.labels[index];
+  }
+  filled_ = indices.size();
+}
+
+at::Tensor BatchBuffer::images() const {
+  return tensors_->images.narrow(0, 0, static_cast<std::int64_t>(filled_));
+}
+
+at::Tensor BatchBuffer::labels() const {
+  return tensors_->labels.narrow(0, 0, static_cast<std::int64_t>(filled_));
+}
+
+}  // namespace skiptrain::learn

@@ -1,0 +1,43 @@
+// Turns samples of a data set into the tensors of a minibatch. Inside lib/learn only.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "data/dataset.h"
+
+namespace at {
+class Tensor;
+}
+
+namespace skiptrain::learn {
+
+struct Normalization {
+  double mean = 0.0;  // a pixel becomes (value / 255 - mean) / std
+  double std = 1.0;
+};
+
+// Holds the memory of one minibatch, used again for the next. Not thread-safe.
+class BatchBuffer {
+ public:
+  BatchBuffer(const data::ImageShape& shape, std::size_t max_batch, Normalization normalization);
+  ~BatchBuffer();
+
+  // The samples at `indices`, at most max_batch, in that order.
+  void fill(const data::Dataset& dataset, std::span<const std::uint32_t> indices);
+
+  at::Tensor images() const;  // float32 [batch, channels, height, width]; a view, until next fill
+  at::Tensor labels() const;  // int64 [batch]; likewise
+
+ private:
+  struct Tensors;
+  data::ImageShape shape_;
+  std::array<float, 256> value_of_{};  // of each pixel byte
+  std::size_t filled_ = 0;
+  std::unique_ptr<Tensors> tensors_;
+};
+
+}  // namespace skiptrain::learn

@@ -1,0 +1,126 @@
+#include "learn/model_spec.h"
+
+#include <algorithm>
+#include <array>
+
+#include "learn/model_shapes.h"
+
+namespace skiptrain::learn {
+namespace {
+
+constexpr std::array<std::string_view, 4> kNames = {"gn-lenet", "femnist-cnn", "lenet5", "mlp"};
+
+// Weights and biases.
+std::uint64_t convolution(std::uint64_t in, std::uint64_t out) {
+  return out * (in * kKernel * kKernel) + out;
+}
+std::uint64_t linear(std::uint64_t in, std::uint64_t out) {
+  return in * out + out;
+}
+std::uint64_t group_norm(std::uint64_t channels) {
+  return 2 * channels;
+}
+
+Error invalid(const ModelSpec& spec, const std::string& why) {
+  return {ErrorCode::kInvalidArgument, "model " + spec.name + ": " + why};
+}
+
+Status validate_hidden(const ModelSpec& spec) {
+  if (spec.hidden.size() > kMaxHiddenLayers) {
+    return tl::unexpected(invalid(spec, std::to_string(spec.hidden.size()) +
+                                            " hidden layers: at most " +
+                                            std::to_string(kMaxHiddenLayers)));
+  }
+  for (const std::uint32_t width : spec.hidden) {
+    if (width < 1 || width > kMaxHiddenWidth) {
+      return tl::unexpected(invalid(spec, "hidden width " + std::to_string(width) +
+                                              ": must be from 1 to " +
+                                              std::to_string(kMaxHiddenWidth)));
+    }
+  }
+  return {};
+}
+
+// The smallest side that leaves at least one value after the last pool.
+std::uint32_t smallest_side(std::string_view name) {
+  if (name == "gn-lenet") return 8;
+  if (name == "femnist-cnn") return 4;
+  if (name == "lenet5") return 12;
+  return 1;
+}
+
+}  // namespace
+
+std::string model_names() {
+  std::string names;
+  for (const std::string_view name : kNames) {
+    names += (names.empty() ? "" : ", ");
+    names += name;
+  }
+  return names;
+}
+
+bool is_model_name(std::string_view name) {
+  return std::find(kNames.begin(), kNames.end(), name) != kNames.end();
+}
+
+Status validate(const ModelSpec& spec) {
+  if (!is_model_name(spec.name)) {
+    return fail(ErrorCode::kInvalidArgument,
+                "model \"" + spec.name + "\" is not known: must be one of " + model_names());
+  }
+  if (spec.classes < 2 || spec.classes > kMaxClasses) {
+    return tl::unexpected(invalid(spec, std::to_string(spec.classes) +
+                                            " classes: must be from 2 to " +
+                                            std::to_string(kMaxClasses)));
+  }
+  const std::uint32_t side = smallest_side(spec.name);
+  if (spec.input.channels < 1 || spec.input.height < side || spec.input.width < side) {
+    return tl::unexpected(invalid(spec, "images of " + data::to_string(spec.input) +
+                                            " are too small: needs at least 1x" +
+                                            std::to_string(side) + "x" + std::to_string(side)));
+  }
+  if (spec.input.channels > data::kMaxImageChannels || spec.input.height > data::kMaxImageSide ||
+      spec.input.width > data::kMaxImageSide) {
+    return tl::unexpected(
+        invalid(spec, "images of " + data::to_string(spec.input) + " are too large: at most " +
+                          std::to_string(data::kMaxImageChannels) + " channels and sides of " +
+                          std::to_string(data::kMaxImageSide)));
+  }
+  if (spec.name == "mlp") {
+    if (auto hidden = validate_hidden(spec); !hidden) return hidden;
+  }
+  if (const std::uint64_t count = parameter_count(spec); count > kMaxParameters) {
+    return tl::unexpected(invalid(spec, std::to_string(count) + " parameters: at most " +
+                                            std::to_string(kMaxParameters) +
+                                            "; use smaller layers or images"));
+  }
+  return {};
+}
+
+std::uint64_t parameter_count(const ModelSpec& spec) {
+  const std::uint64_t channels = spec.input.channels;
+  if (spec.name == "gn-lenet") {
+    return convolution(channels, 32) + group_norm(32) + convolution(32, 32) + group_norm(32) +
+           convolution(32, 64) + group_norm(64) +
+           linear(64 * gn_lenet_grid(spec.input).area(), spec.classes);
+  }
+  if (spec.name == "femnist-cnn") {
+    return convolution(channels, 32) + convolution(32, 64) +
+           linear(64 * femnist_cnn_grid(spec.input).area(), 512) + linear(512, spec.classes);
+  }
+  if (spec.name == "lenet5") {
+    return convolution(channels, 6) + convolution(6, 16) +
+           linear(16 * lenet5_grid(spec.input).area(), 120) + linear(120, 84) +
+           linear(84, spec.classes);
+  }
+  std::uint64_t count = 0;
+  std::uint64_t width = spec.input.value_count();
+  for (const std::uint32_t hidden : spec.hidden) {
+    count += linear(width, hidden);
+    width = hidden;
+  }
+  return count + linear(width, spec.classes);
+}
+
+}  // namespace skiptrain::learn
