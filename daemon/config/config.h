@@ -22,6 +22,7 @@
 #include "base/ids.h"
 #include "base/units.h"
 #include "core/schedule.h"
+#include "core/topology.h"
 
 namespace skiptrain::daemon {
 
@@ -81,6 +82,7 @@ struct ClusterSettings {
   std::string topology;  // "ring", "regular:4", "file:/absolute/path", ...
   std::uint64_t topology_seed = 0;
   std::vector<ClusterNode> nodes;  // by ascending id; a node's index is its place in the topology
+  core::Topology graph{0};         // built from the above at loading; a file's edges are read then
   bool operator==(const ClusterSettings&) const = default;
 };
 
@@ -184,8 +186,8 @@ Result<Config> parse_config(std::string_view toml, const std::filesystem::path& 
 // left out.
 std::string to_toml(const Config& config);
 
-// Over the settings that all nodes of a run must share: run, cluster and node ids, topology (of a
-// file: its edges), model, data format and partition, training. Not over schedule (a run may
+// Over the settings that all nodes of a run must share: run, cluster and node ids, the edges of the
+// topology, model, data format and partition, training. Not over schedule (a run may
 // change it), addresses, paths, energy and a node's own affairs.
 Fingerprint run_fingerprint(const Config& config);
 

@@ -1,0 +1,194 @@
+// The checks that take more than one key, and the placeholders.
+#include <algorithm>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <system_error>
+
+#include "daemon/config/document.h"
+#include "daemon/config/values.h"
+#include "energy/profile.h"
+
+namespace skiptrain::daemon {
+namespace {
+
+constexpr std::size_t kMaxTopologyFileBytes = 64u << 20;
+
+std::string node_path(std::size_t index, std::string_view key) {
+  return "cluster.nodes[" + std::to_string(index) + "]." + std::string(key);
+}
+
+bool can_read_topology(const Document& document) {
+  return document.nodes_are_good && document.is_set("cluster.topology");
+}
+
+std::filesystem::path absolute_path(const Config& config, const std::filesystem::path& path) {
+  if (path.empty() || path.is_absolute()) return path;
+  std::error_code ignored;  // without a working directory the path stays as it is
+  const std::filesystem::path folder =
+      std::filesystem::absolute(config.source, ignored).parent_path();
+  return (folder / path).lexically_normal();
+}
+
+void check_nodes(Document& document) {
+  if (!document.nodes_are_good) return;
+  const std::vector<ClusterNode>& nodes = document.config.cluster.nodes;
+  std::map<NodeId, std::size_t> by_id;
+  std::map<std::string, std::size_t> by_address;
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    const auto line = [&](std::size_t other) {
+      return document.places[node_path(other, "id")].line;
+    };
+    if (const auto [it, fresh] = by_id.emplace(nodes[i].id, i); !fresh) {
+      document.complain(node_path(i, "id"), "must be unique; the entry on line " +
+                                                std::to_string(line(it->second)) + " has the same");
+    }
+    const bool own = document.is_set("node.id") && nodes[i].id == document.config.node.id;
+    if (parse_host_port(nodes[i].address)->port == 0) {
+      if (!own) {
+        document.complain(node_path(i, "address"),
+                          "must have a port from 1 to 65535 (0, any free port, is for this node "
+                          "itself)");
+      }
+      continue;
+    }
+    if (const auto [it, fresh] = by_address.emplace(nodes[i].address, i); !fresh) {
+      document.complain(node_path(i, "address"), "must be unique; the entry on line " +
+                                                     std::to_string(line(it->second)) +
+                                                     " has the same");
+    }
+  }
+  if (document.is_set("node.id") && !by_id.contains(document.config.node.id)) {
+    document.complain("node.id", "must be the id of one of [[cluster.nodes]]");
+  }
+}
+
+void check_listener(Document& document) {
+  if (document.config.security.insecure) return;
+  constexpr std::string_view kWhy =
+      "must be a loopback address (127.0.0.1, [::1], localhost), since traffic is neither "
+      "encrypted "
+      "nor authenticated: certificates are not there yet; security.insecure = true allows it on a "
+      "network that you trust";
+  const std::string& listen = document.config.node.listen;
+  if (document.is_set("node.listen") && !listen.empty()) {
+    if (!is_loopback(parse_host_port(listen)->host)) {
+      document.complain("node.listen", std::string(kWhy));
+    }
+    return;
+  }
+  if (!document.nodes_are_good || !document.is_set("node.id")) return;
+  const std::vector<ClusterNode>& nodes = document.config.cluster.nodes;
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    if (nodes[i].id != document.config.node.id) continue;
+    if (!is_loopback(parse_host_port(nodes[i].address)->host)) {
+      document.complain(node_path(i, "address"), std::string(kWhy));
+    }
+  }
+}
+
+Result<core::Topology> read_topology_file(const std::filesystem::path& file,
+                                          std::size_t node_count) {
+  std::ifstream in(file, std::ios::binary);
+  std::error_code error;
+  const auto size = std::filesystem::file_size(file, error);
+  if (!in || error) return fail(ErrorCode::kNotFound, "cannot read " + file.string());
+  if (size > kMaxTopologyFileBytes) {
+    return fail(ErrorCode::kInvalidArgument,
+                file.string() + " has " + std::to_string(size) + " bytes; at most " +
+                    std::to_string(kMaxTopologyFileBytes) + " are allowed");
+  }
+  const std::string text((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
+  auto graph = core::parse_adjacency_list(text, file.string());
+  if (graph && graph->node_count() != node_count) {
+    return fail(ErrorCode::kInvalidArgument,
+                file.string() + " is a graph of " + std::to_string(graph->node_count()) +
+                    " nodes; [[cluster.nodes]] has " + std::to_string(node_count));
+  }
+  if (graph && !graph->is_connected()) {
+    return fail(ErrorCode::kInvalidArgument,
+                file.string() + ": the graph must be connected, or its parts learn two models");
+  }
+  return graph;
+}
+
+void check_topology(Document& document) {
+  if (!can_read_topology(document)) return;
+  Config& config = document.config;
+  auto spec = core::parse_topology_spec(config.cluster.topology);
+  const std::size_t node_count = config.cluster.nodes.size();
+  const std::uint64_t seed =
+      config.cluster.topology_seed != 0 ? config.cluster.topology_seed : config.run.seed;
+  Result<core::Topology> graph = fail(ErrorCode::kInternal, "");
+  if (spec->kind == core::TopologySpec::Kind::kFile) {
+    const std::filesystem::path file = absolute_path(config, spec->path);
+    config.cluster.topology = "file:" + file.string();
+    graph = read_topology_file(file, node_count);
+  } else {
+    graph = core::build_topology(*spec, node_count, seed);
+  }
+  if (!graph) {
+    document.complain("cluster.topology", graph.error().message);
+    return;
+  }
+  config.cluster.graph = *std::move(graph);
+}
+
+void check_rest(Document& document) {
+  const Config& config = document.config;
+  if (document.is_set("energy.budget_wh") && document.is_set("energy.budget_fraction")) {
+    document.complain("energy.budget_fraction",
+                      "must be left out when energy.budget_wh is set; choose one");
+  }
+  if (config.energy.meter == MeterKind::kConstant && !(config.energy.constant_watts > 0.0)) {
+    document.complain("energy.meter", "needs energy.constant_watts, which must be above 0");
+  }
+  if (document.is_set("train.local_steps") && config.train.local_epochs > 0) {
+    document.complain("train.local_epochs",
+                      "must be 0 or left out when train.local_steps is set; choose one");
+  }
+  const std::string socket = config.control.socket.empty()
+                                 ? (config.node.data_dir / "control.sock").string()
+                                 : config.control.socket.string();
+  const std::string absolute = absolute_path(config, socket).string();
+  if (absolute.size() > kMaxSocketPathBytes) {
+    document.complain(config.control.socket.empty() ? "node.data_dir" : "control.socket",
+                      "must give a control socket of at most " +
+                          std::to_string(kMaxSocketPathBytes) +
+                          " bytes, a limit of unix sockets; " + absolute + " has " +
+                          std::to_string(absolute.size()));
+  }
+}
+
+}  // namespace
+
+void check_document(Document& document) {
+  check_nodes(document);
+  check_listener(document);
+  check_topology(document);
+  check_rest(document);
+}
+
+void resolve_placeholders(Config& config) {
+  for (ClusterNode& node : config.cluster.nodes) {
+    if (node.id == config.node.id && !config.node.name.empty()) node.name = config.node.name;
+    if (node.name.empty()) node.name = "node-" + to_string(node.id);
+  }
+  std::sort(config.cluster.nodes.begin(), config.cluster.nodes.end(),
+            [](const ClusterNode& a, const ClusterNode& b) { return a.id < b.id; });
+  config.node.name = config.self().name;
+  if (config.node.listen.empty()) config.node.listen = config.self().address;
+  if (config.node.profile.empty()) {
+    config.node.profile = energy::profile_for_position(config.position()).name;
+  }
+  if (config.cluster.topology_seed == 0) config.cluster.topology_seed = config.run.seed;
+  if (config.control.socket.empty()) config.control.socket = config.node.data_dir / "control.sock";
+  for (std::filesystem::path* path :
+       {&config.node.data_dir, &config.log.file, &config.control.socket, &config.model.initial,
+        &config.data.train_images, &config.data.train_labels, &config.data.test_images,
+        &config.data.test_labels, &config.energy.meter_root}) {
+    *path = absolute_path(config, *path);
+  }
+}
+
+}  // namespace skiptrain::daemon

@@ -1,0 +1,359 @@
+#include "daemon/config/keys.h"
+
+#include <array>
+#include <chrono>
+#include <iterator>
+#include <utility>
+
+#include "daemon/config/key_readers.h"
+#include "data/partition.h"
+#include "energy/profile.h"
+
+namespace skiptrain::daemon {
+namespace {
+
+using namespace std::chrono_literals;
+using keys::IntegerRange;
+using keys::NumberRange;
+
+constexpr std::array kLogLevels = {LogLevel::kTrace, LogLevel::kDebug, LogLevel::kInfo,
+                                   LogLevel::kWarn,  LogLevel::kError, LogLevel::kOff};
+constexpr std::array kLogFormats = {LogFormat::kText, LogFormat::kJson};
+constexpr std::array kMeterKinds = {MeterKind::kModel, MeterKind::kRapl, MeterKind::kBattery,
+                                    MeterKind::kHwmon, MeterKind::kConstant};
+constexpr std::array kPolicies = {core::Policy::kDpsgd, core::Policy::kSkipTrain,
+                                  core::Policy::kSkipTrainConstrained, core::Policy::kGreedy,
+                                  core::Policy::kSkipTrainAdaptive};
+constexpr std::array<std::string_view, 4> kModelNames = {"gn-lenet", "femnist-cnn", "lenet5",
+                                                         "mlp"};
+constexpr std::size_t kMaxHiddenLayers = 16;
+constexpr std::int64_t kMaxConstantWatts = 100'000;
+constexpr std::int64_t kMillion = 1'000'000;
+
+template <typename T>
+Key<T> required(Key<T> key) {
+  key.required = true;
+  return key;
+}
+template <typename T>
+Key<T> live(Key<T> key) {
+  key.live = true;
+  return key;
+}
+template <typename T>
+Key<T> shared(Key<T> key) {
+  key.shared = true;
+  return key;
+}
+
+Complaint anything(const std::string&) {
+  return std::nullopt;
+}
+
+Complaint not_empty(const std::string& text) {
+  return text.empty() ? Complaint("a path, not empty") : std::nullopt;
+}
+
+Complaint a_name(const std::string& text) {
+  if (is_name(text)) return std::nullopt;
+  return "1 to " + std::to_string(kMaxNameBytes) + " characters of A-Z a-z 0-9 . _ -";
+}
+
+Complaint a_name_or_empty(const std::string& text) {
+  return text.empty() ? std::nullopt : a_name(text);
+}
+
+Complaint an_address(const std::string& text) {
+  if (parse_host_port(text)) return std::nullopt;
+  return "HOST:PORT or [IPV6]:PORT with a port up to 65535";
+}
+
+Complaint an_address_or_empty(const std::string& text) {
+  return text.empty() ? std::nullopt : an_address(text);
+}
+
+Complaint a_control_endpoint(const std::string& text) {
+  constexpr std::string_view kScheme = "unix:";
+  if (text.empty()) return std::nullopt;
+  if (text.starts_with(kScheme) && text.size() > kScheme.size() &&
+      text.size() - kScheme.size() <= kMaxSocketPathBytes) {
+    return std::nullopt;
+  }
+  return "\"unix:PATH\" with at most " + std::to_string(kMaxSocketPathBytes) + " bytes of path";
+}
+
+Complaint a_profile(const std::string& text) {
+  std::string allowed;
+  for (const energy::Profile& profile : energy::profiles()) {
+    if (profile.name == text) return std::nullopt;
+    allowed += (allowed.empty() ? "" : ", ") + toml_string(profile.name);
+  }
+  return text.empty() ? std::nullopt : Complaint("one of " + allowed + ", or \"\"");
+}
+
+Complaint a_model(const std::string& text) {
+  std::string allowed;
+  for (const std::string_view name : kModelNames) {
+    if (name == text) return std::nullopt;
+    allowed += (allowed.empty() ? "" : ", ") + toml_string(name);
+  }
+  return "one of " + allowed;
+}
+
+Complaint a_data_format(const std::string& text) {
+  return text == "idx" ? std::nullopt : Complaint("\"idx\"");
+}
+
+Complaint a_partition(const std::string& text) {
+  if (data::parse_partition(text)) return std::nullopt;
+  return "iid, shards:K (K from 1 to " + std::to_string(data::kMaxShardsPerNode) +
+         "), dirichlet:ALPHA (ALPHA above 0), or all";
+}
+
+Complaint a_topology(const std::string& text) {
+  if (core::parse_topology_spec(text)) return std::nullopt;
+  return "ring, complete, star, torus, regular:D or file:PATH";
+}
+
+std::string as_toml_names(std::span<const std::string_view> names) {
+  std::string result;
+  for (const std::string_view name : names) {
+    result += (result.empty() ? "" : ", ") + std::string(name);
+  }
+  return result;
+}
+
+using List = std::vector<Key<Config>>;
+
+void append_node_and_process(List& list) {
+  using namespace keys;
+  list.push_back(required(integer<Config>(
+      "node.id", [](auto& c) -> auto& { return c.node.id; }, IntegerRange{},
+      "this node's number in the cluster; one of `[[cluster.nodes]]`")));
+  list.push_back(text<Config>(
+      "node.name", [](auto& c) -> auto& { return c.node.name; }, a_name_or_empty,
+      "for people; \"\" takes the name in `[[cluster.nodes]]`, or else node-ID"));
+  list.push_back(text<Config>(
+      "node.data_dir", [](auto& c) -> auto& { return c.node.data_dir; }, not_empty,
+      "sockets and files of this node; made if missing (mode 0700)"));
+  list.push_back(text<Config>(
+      "node.listen", [](auto& c) -> auto& { return c.node.listen; }, an_address_or_empty,
+      "HOST:PORT to listen on if it is not the address that peers use (NAT, containers); \"\" is "
+      "that address"));
+  list.push_back(text<Config>(
+      "node.profile", [](auto& c) -> auto& { return c.node.profile; }, a_profile,
+      "energy profile: xiaomi-12-pro, galaxy-s22-ultra, oneplus-nord-2-5g, poco-x3; \"\" takes "
+      "(position in the cluster) mod 4, as the paper does"));
+  list.push_back(live(choice<Config>(
+      "log.level", [](auto& c) -> auto& { return c.log.level; },
+      std::span<const LogLevel>(kLogLevels), "trace, debug, info, warn, error, off")));
+  list.push_back(choice<Config>(
+      "log.format", [](auto& c) -> auto& { return c.log.format; },
+      std::span<const LogFormat>(kLogFormats), "text or json (one object a line)"));
+  list.push_back(text<Config>(
+      "log.file", [](auto& c) -> auto& { return c.log.file; }, anything,
+      "\"\" is standard error; opened anew on SIGHUP"));
+  list.push_back(text<Config>(
+      "control.socket", [](auto& c) -> auto& { return c.control.socket; }, anything,
+      "unix socket of skipctl (mode 0600); \"\" is DATA_DIR/control.sock"));
+  list.push_back(boolean<Config>(
+      "security.insecure", [](auto& c) -> auto& { return c.security.insecure; },
+      "true allows a listener that is not on loopback, without TLS"));
+}
+
+void append_run(List& list) {
+  using namespace keys;
+  list.push_back(required(shared(text<Config>(
+      "cluster.id", [](auto& c) -> auto& { return c.cluster.id; }, a_name,
+      "nodes of another cluster are refused"))));
+  list.push_back(required(text<Config>(
+      "cluster.topology", [](auto& c) -> auto& { return c.cluster.topology; }, a_topology,
+      "ring, complete, star, torus, regular:D or file:PATH")));
+  list.push_back(integer<Config>(
+      "cluster.topology_seed", [](auto& c) -> auto& { return c.cluster.topology_seed; },
+      IntegerRange{}, "for regular:D; 0 takes run.seed"));
+  list.push_back(required(shared(text<Config>(
+      "run.id", [](auto& c) -> auto& { return c.run.id; }, a_name,
+      "nodes of another run are refused"))));
+  list.push_back(required(shared(integer<Config>(
+      "run.rounds", [](auto& c) -> auto& { return c.run.rounds; }, IntegerRange{},
+      "T, 0 or more; 0 only serves the initial model"))));
+  list.push_back(shared(integer<Config>(
+      "run.seed", [](auto& c) -> auto& { return c.run.seed; }, IntegerRange{}, "0 to 2^63 - 1")));
+  list.push_back(choice<Config>(
+      "schedule.policy", [](auto& c) -> auto& { return c.schedule.policy; },
+      std::span<const core::Policy>(kPolicies),
+      "dpsgd, skiptrain, skiptrain-constrained, greedy, skiptrain-adaptive"));
+  list.push_back(integer<Config>(
+      "schedule.gamma_train", [](auto& c) -> auto& { return c.schedule.gamma_train; },
+      IntegerRange{1, core::kMaxGamma}, "rounds, 1 to 1000000"));
+  list.push_back(integer<Config>(
+      "schedule.gamma_sync", [](auto& c) -> auto& { return c.schedule.gamma_sync; },
+      IntegerRange{0, core::kMaxGamma}, "rounds, 0 to 1000000"));
+}
+
+void append_energy(List& list) {
+  using namespace keys;
+  list.push_back(number<Config>(
+      "energy.budget_wh", [](auto& c) -> auto& { return c.energy.budget_wh; },
+      NumberRange{.min = 0.0, .text = "a number of Wh, 0 or more"},
+      "Wh this node may spend on training; not set: no limit"));
+  list.push_back(number<Config>(
+      "energy.budget_fraction", [](auto& c) -> auto& { return c.energy.budget_fraction; },
+      NumberRange{.min = 0.0, .max = 1.0, .text = "a number from 0 to 1"},
+      "instead: this part of the profile's battery, 0 to 1"));
+  list.push_back(choice<Config>(
+      "energy.meter", [](auto& c) -> auto& { return c.energy.meter; },
+      std::span<const MeterKind>(kMeterKinds),
+      "what a train round cost: model (estimated from the profile), or measured: rapl, battery, "
+      "hwmon, constant"));
+  list.push_back(text<Config>(
+      "energy.meter_root", [](auto& c) -> auto& { return c.energy.meter_root; }, not_empty,
+      "where the meters' files are: rapl in class/powercap under it, battery in "
+      "class/power_supply, hwmon in class/hwmon"));
+  list.push_back(number<Config>(
+      "energy.constant_watts", [](auto& c) -> auto& { return c.energy.constant_watts; },
+      NumberRange{.min = 0.0,
+                  .max = static_cast<double>(kMaxConstantWatts),
+                  .text = "a number of W from 0 to 100000"},
+      "W drawn while training, for meter = \"constant\"; 0 to 100000"));
+}
+
+void append_model_and_data(List& list) {
+  using namespace keys;
+  list.push_back(required(shared(text<Config>(
+      "model.name", [](auto& c) -> auto& { return c.model.name; }, a_model,
+      as_toml_names(kModelNames)))));
+  list.push_back(text<Config>(
+      "model.initial", [](auto& c) -> auto& { return c.model.initial; }, anything,
+      "safetensors file to start from; \"\" draws from run.seed"));
+  list.push_back(shared(integer_list<Config>(
+      "model.hidden", [](auto& c) -> auto& { return c.model.hidden; }, kMaxHiddenLayers,
+      IntegerRange{1, 65536}, "mlp only: widths of its hidden layers")));
+  list.push_back(shared(text<Config>(
+      "data.format", [](auto& c) -> auto& { return c.data.format; }, a_data_format, "idx")));
+  list.push_back(required(text<Config>(
+      "data.train_images", [](auto& c) -> auto& { return c.data.train_images; }, not_empty,
+      "IDX file, plain or gzip")));
+  list.push_back(required(text<Config>(
+      "data.train_labels", [](auto& c) -> auto& { return c.data.train_labels; }, not_empty,
+      "IDX file, plain or gzip")));
+  list.push_back(required(text<Config>(
+      "data.test_images", [](auto& c) -> auto& { return c.data.test_images; }, not_empty,
+      "IDX file, plain or gzip")));
+  list.push_back(required(text<Config>(
+      "data.test_labels", [](auto& c) -> auto& { return c.data.test_labels; }, not_empty,
+      "IDX file, plain or gzip")));
+  list.push_back(shared(text<Config>(
+      "data.partition", [](auto& c) -> auto& { return c.data.partition; }, a_partition,
+      "whose share is ours: iid, shards:K, dirichlet:ALPHA, or all")));
+  list.push_back(shared(integer<Config>(
+      "data.train_limit", [](auto& c) -> auto& { return c.data.train_limit; }, IntegerRange{},
+      "use only the first N training samples; 0: all")));
+  list.push_back(shared(number<Config>(
+      "data.mean", [](auto& c) -> auto& { return c.data.mean; },
+      NumberRange{.text = "a finite number"}, "pixels become (value / 255 - mean) / std")));
+  list.push_back(shared(number<Config>(
+      "data.std", [](auto& c) -> auto& { return c.data.std; },
+      NumberRange{.min = 0.0, .min_excluded = true, .text = "a number above 0"},
+      "greater than 0")));
+}
+
+void append_train(List& list) {
+  using namespace keys;
+  list.push_back(shared(integer<Config>(
+      "train.local_steps", [](auto& c) -> auto& { return c.train.local_steps; },
+      IntegerRange{0, kMillion}, "minibatches per train round, 0 to 1000000")));
+  list.push_back(shared(integer<Config>(
+      "train.local_epochs", [](auto& c) -> auto& { return c.train.local_epochs; },
+      IntegerRange{0, kMillion},
+      "instead: passes over the node's share, 0 to 1000000; 0 uses local_steps")));
+  list.push_back(shared(integer<Config>(
+      "train.batch_size", [](auto& c) -> auto& { return c.train.batch_size; },
+      IntegerRange{1, 65536}, "samples, 1 to 65536")));
+  list.push_back(shared(number<Config>(
+      "train.lr", [](auto& c) -> auto& { return c.train.lr; },
+      NumberRange{.min = 0.0, .min_excluded = true, .text = "a number above 0"},
+      "SGD learning rate, above 0")));
+  list.push_back(shared(number<Config>(
+      "train.momentum", [](auto& c) -> auto& { return c.train.momentum; },
+      NumberRange{
+          .min = 0.0, .max = 1.0, .max_excluded = true, .text = "a number from 0 to below 1"},
+      "0 to below 1")));
+  list.push_back(shared(number<Config>(
+      "train.weight_decay", [](auto& c) -> auto& { return c.train.weight_decay; },
+      NumberRange{.min = 0.0, .text = "a number of 0 or more"}, "0 or more")));
+  list.push_back(shared(boolean<Config>(
+      "train.keep_optimizer_state", [](auto& c) -> auto& { return c.train.keep_optimizer_state; },
+      "keep momentum from round to round")));
+  list.push_back(integer<Config>(
+      "train.threads", [](auto& c) -> auto& { return c.train.threads; }, IntegerRange{1, 256},
+      "LibTorch threads within an operator, 1 to 256"));
+}
+
+void append_round_and_transport(List& list) {
+  using namespace keys;
+  list.push_back(live(duration<Config>(
+      "round.deadline", [](auto& c) -> auto& { return c.round.deadline; },
+      std::pair<Duration, Duration>(1ms, 24h),
+      "longest wait for neighbours' updates: auto, or a time: \"5s\", \"500ms\"; 1ms to 24h")));
+  list.push_back(duration<Config>(
+      "round.start_timeout", [](auto& c) -> auto& { return c.round.start_timeout; },
+      std::pair<Duration, Duration>(0ms, 24h * 7),
+      "longest wait for neighbours before round 0; 0s to 168h"));
+  list.push_back(live(integer<Config>(
+      "round.evaluate_every", [](auto& c) -> auto& { return c.round.evaluate_every; },
+      IntegerRange{}, "rounds between evaluations; 0: only when the run ends")));
+  list.push_back(live(integer<Config>(
+      "round.evaluate_samples", [](auto& c) -> auto& { return c.round.evaluate_samples; },
+      IntegerRange{}, "of the test set, a seeded subset for evaluate_every; 0: all")));
+  list.push_back(integer<Config>(
+      "round.history", [](auto& c) -> auto& { return c.round.history; },
+      IntegerRange{1, 10 * kMillion}, "newest rounds kept in memory, 1 to 10000000"));
+  list.push_back(integer<Config>(
+      "transport.chunk_bytes", [](auto& c) -> auto& { return c.transport.chunk_bytes; },
+      IntegerRange{1 << 18, 1 << 20}, "of an update on the wire, 262144 to 1048576"));
+  list.push_back(duration<Config>(
+      "transport.keepalive", [](auto& c) -> auto& { return c.transport.keepalive; },
+      std::pair<Duration, Duration>(1s, 1h), "ping an idle stream after this long, 1s to 1h"));
+  list.push_back(duration<Config>(
+      "transport.reconnect_max", [](auto& c) -> auto& { return c.transport.reconnect_max; },
+      std::pair<Duration, Duration>(100ms, 10min), "cap of the reconnect back-off, 100ms to 10m"));
+}
+
+}  // namespace
+
+const std::vector<Key<Config>>& config_keys() {
+  static const List kKeys = [] {
+    List list;
+    append_node_and_process(list);
+    append_run(list);
+    append_energy(list);
+    append_model_and_data(list);
+    append_train(list);
+    append_round_and_transport(list);
+    return list;
+  }();
+  return kKeys;
+}
+
+const std::vector<Key<ClusterNode>>& cluster_node_keys() {
+  using namespace keys;
+  static const std::vector<Key<ClusterNode>> kKeys = {
+      required(integer<ClusterNode>(
+          "id", [](auto& n) -> auto& { return n.id; }, IntegerRange{}, "of the node; unique")),
+      required(text<ClusterNode>(
+          "address", [](auto& n) -> auto& { return n.address; }, an_address,
+          "HOST:PORT where its peers reach it; the node itself listens there, unless node.listen "
+          "says otherwise")),
+      text<ClusterNode>(
+          "name", [](auto& n) -> auto& { return n.name; }, a_name_or_empty,
+          "for people; \"\" is node-ID"),
+      text<ClusterNode>(
+          "control", [](auto& n) -> auto& { return n.control; }, a_control_endpoint,
+          "its control endpoint, for skipctl --all: \"unix:/path/control.sock\""),
+  };
+  return kKeys;
+}
+
+}  // namespace skiptrain::daemon

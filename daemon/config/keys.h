@@ -1,0 +1,42 @@
+// The table of all config keys: how each is read, shown and explained. Internal to this folder.
+//
+// A key knows nothing of TOML: it is handed a Value, already taken out of the file, and answers
+// with what the value must be if it is not that.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "daemon/config/config.h"
+
+namespace skiptrain::daemon {
+
+// What stands at a key. std::monostate: a kind that no key takes (a date, a table, mixed lists).
+using Value = std::variant<std::monostate, bool, std::int64_t, double, std::string,
+                           std::vector<std::int64_t>>;
+
+// What a value must be; nullopt if it is that.
+using Complaint = std::optional<std::string>;
+
+template <typename T>
+struct Key {
+  std::string path;  // "run.rounds"; within a node's entry just "address"
+  std::string meaning;
+  std::function<Complaint(T&, const Value&)> read;
+  std::function<std::optional<std::string>(const T&)> show;  // as TOML; nullopt: not set
+  bool required = false;
+  bool live = false;
+  bool shared = false;  // part of run_fingerprint: equal on all nodes of a run
+};
+
+// In the order of the documentation. A key's path is "section.name".
+const std::vector<Key<Config>>& config_keys();
+// Of one entry of cluster.nodes.
+const std::vector<Key<ClusterNode>>& cluster_node_keys();
+
+}  // namespace skiptrain::daemon

@@ -1,0 +1,188 @@
+// TOML to keys. The only file here that knows toml++.
+#include <algorithm>
+#include <sstream>
+#include <utility>
+
+#include <toml++/toml.h>
+
+#include "daemon/config/document.h"
+#include "daemon/config/keys.h"
+#include "daemon/config/values.h"
+
+namespace skiptrain::daemon {
+namespace {
+
+constexpr std::size_t kMaxShownValueBytes = 80;
+
+int line_of(const toml::node& node) {
+  return std::max(1, static_cast<int>(node.source().begin.line));
+}
+
+// The value as TOML on one line, shortened.
+std::string text_of(const toml::node& node) {
+  if (node.is_table()) return "{...}";
+  std::ostringstream out;
+  out << toml::toml_formatter(node);
+  std::string text = out.str();
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  if (text.size() > kMaxShownValueBytes) text = text.substr(0, kMaxShownValueBytes) + "...";
+  return text;
+}
+
+Value value_of(const toml::node& node) {
+  if (const auto flag = node.value_exact<bool>()) return *flag;
+  if (const auto whole = node.value_exact<std::int64_t>()) return *whole;
+  if (const auto real = node.value_exact<double>()) return *real;
+  if (auto string = node.value_exact<std::string>()) return std::move(*string);
+  if (const toml::array* array = node.as_array()) {
+    std::vector<std::int64_t> items;
+    for (const toml::node& item : *array) {
+      const auto whole = item.value_exact<std::int64_t>();
+      if (!whole) return std::monostate{};
+      items.push_back(*whole);
+    }
+    return items;
+  }
+  return std::monostate{};
+}
+
+std::string section_of(std::string_view path) {
+  return std::string(path.substr(0, path.find('.')));
+}
+std::string name_of(std::string_view path) {
+  return std::string(path.substr(path.find('.') + 1));
+}
+
+// "; did you mean X?", or nothing if nothing is near.
+std::string suggestion(std::string_view word, const std::vector<std::string_view>& candidates) {
+  const std::string_view found = nearest(word, candidates);
+  return found.empty() ? "" : "; did you mean \"" + std::string(found) + "\"?";
+}
+
+class Reader {
+ public:
+  explicit Reader(Document& document) : document_(document) {
+    for (const Key<Config>& key : config_keys()) {
+      const std::string section = section_of(key.path);
+      if (sections_.empty() || sections_.back() != section) sections_.push_back(section);
+    }
+  }
+
+  void read(const toml::table& root) {
+    for (const auto& [name, node] : root) {
+      if (std::find(sections_.begin(), sections_.end(), name.str()) == sections_.end()) {
+        const std::vector<std::string_view> known(sections_.begin(), sections_.end());
+        report(line_of(node),
+               (node.is_table() ? "[" + std::string(name.str()) + "]" : std::string(name.str())) +
+                   ": unknown " + (node.is_table() ? "table" : "key") +
+                   suggestion(name.str(), known));
+      } else if (!node.is_table()) {
+        report(line_of(node), std::string(name.str()) + " = " + text_of(node) +
+                                  ": must be a table, written [" + std::string(name.str()) + "]");
+      }
+    }
+    for (const std::string& section : sections_) {
+      const toml::node* node = root.get(section);
+      const toml::table* table = node != nullptr ? node->as_table() : nullptr;
+      if (node != nullptr && table == nullptr) continue;
+      read_section(section, table);
+    }
+  }
+
+ private:
+  void report(int line, std::string message) {
+    document_.problems.push_back({line, std::move(message)});
+  }
+
+  void read_section(const std::string& section, const toml::table* table) {
+    const bool has_nodes = section == "cluster";
+    std::vector<std::string_view> known;
+    for (const Key<Config>& key : config_keys()) {
+      if (section_of(key.path) != section) continue;
+      known.push_back(std::string_view(key.path).substr(section.size() + 1));
+      read_key(key, key.path, table != nullptr ? table->get(known.back()) : nullptr,
+               table != nullptr ? line_of(*table) : 1, document_.config);
+    }
+    if (has_nodes) known.push_back("nodes");
+    if (table != nullptr) refuse_unknown(section, *table, known);
+    if (has_nodes) read_nodes(table != nullptr ? table->get("nodes") : nullptr);
+  }
+
+  template <typename T>
+  void read_key(const Key<T>& key, const std::string& path, const toml::node* node,
+                int section_line, T& owner) {
+    if (node == nullptr) {
+      if (key.required) report(section_line, path + ": must be set: " + key.meaning);
+      return;
+    }
+    const std::string text = text_of(*node);
+    if (const Complaint complaint = key.read(owner, value_of(*node))) {
+      report(line_of(*node), path + " = " + text + ": must be " + *complaint);
+    } else {
+      document_.places[path] = {line_of(*node), text};
+    }
+  }
+
+  void refuse_unknown(const std::string& prefix, const toml::table& table,
+                      const std::vector<std::string_view>& known) {
+    for (const auto& [name, node] : table) {
+      if (std::find(known.begin(), known.end(), name.str()) != known.end()) continue;
+      std::string hint = suggestion(name.str(), known);
+      for (const Key<Config>& key : config_keys()) {
+        if (name_of(key.path) != name.str()) continue;
+        hint = "; it belongs in [" + section_of(key.path) + "]";
+      }
+      report(line_of(node), prefix + "." + std::string(name.str()) + ": unknown key" + hint);
+    }
+  }
+
+  void read_nodes(const toml::node* node) {
+    const toml::array* entries = node != nullptr ? node->as_array() : nullptr;
+    if (entries == nullptr || entries->empty() || entries->size() > kMaxClusterNodes ||
+        !entries->is_array_of_tables()) {
+      report(node != nullptr ? line_of(*node) : 1, "cluster.nodes: must be 1 to " +
+                                                       std::to_string(kMaxClusterNodes) +
+                                                       " tables, each written [[cluster.nodes]]");
+      return;
+    }
+    const std::size_t problems_before = document_.problems.size();
+    std::vector<std::string_view> known;
+    for (const Key<ClusterNode>& key : cluster_node_keys()) known.push_back(key.path);
+    for (std::size_t i = 0; i < entries->size(); ++i) {
+      const toml::table& entry = *(*entries)[i].as_table();
+      const std::string prefix = "cluster.nodes[" + std::to_string(i) + "]";
+      ClusterNode& target = document_.config.cluster.nodes.emplace_back();
+      for (const Key<ClusterNode>& key : cluster_node_keys()) {
+        read_key(key, prefix + "." + key.path, entry.get(key.path), line_of(entry), target);
+      }
+      refuse_unknown(prefix, entry, known);
+    }
+    document_.nodes_are_good = document_.problems.size() == problems_before;
+  }
+
+  Document& document_;
+  std::vector<std::string> sections_;  // in the order of the key table
+};
+
+}  // namespace
+
+void Document::complain(std::string_view path, const std::string& what) {
+  const auto place = places.find(path);
+  if (place == places.end()) {
+    problems.push_back({1, std::string(path) + ": " + what});
+    return;
+  }
+  problems.push_back(
+      {place->second.line, std::string(path) + " = " + place->second.text + ": " + what});
+}
+
+void read_document(std::string_view toml, Document& document) {
+  try {
+    Reader(document).read(toml::parse(toml, document.file.string()));
+  } catch (const toml::parse_error& error) {
+    document.problems.push_back({std::max(1, static_cast<int>(error.source().begin.line)),
+                                 "not TOML: " + std::string(error.description())});
+  }
+}
+
+}  // namespace skiptrain::daemon
