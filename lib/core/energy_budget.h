@@ -31,6 +31,8 @@ class EnergyBudget {
   void charge_round();
   // After training: replaces the last charge by what was measured.
   void settle_round(WattHours measured);
+  // The estimate for rounds from now on.
+  void set_cost_per_round(WattHours cost) { cost_per_round_ = cost; }
   // A new limit; what is spent stays spent.
   void set_budget(std::optional<WattHours> budget) { budget_ = budget; }
 

@@ -34,6 +34,8 @@ struct NodeState {
 struct ModelReady {
   Round round;
   ParametersPtr parameters;
+  // By the energy model, which needs the number of parameters; nullopt keeps NodeOptions' value.
+  std::optional<WattHours> energy_per_train_round;
 };
 // Loading failed, or the node hit an error that it cannot go on after.
 struct NodeFailed {

@@ -166,6 +166,7 @@ void Node::announce(Activity activity, bool to_neighbours) {
 void Node::on(const ModelReady& event) {
   if (phase_ != Phase::kWarmingUp) return;
   committed_ = event.parameters;
+  if (event.energy_per_train_round) energy_.set_cost_per_round(*event.energy_per_train_round);
   controller_.advance_to(event.round);
   has_own_progress_ = event.round > Round(0);
   phase_ = Phase::kWaitingForPeers;

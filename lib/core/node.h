@@ -37,7 +37,7 @@ struct NodeOptions {
   std::uint64_t total_rounds = 0;  // T
   std::uint64_t run_seed = 0;
   Schedule schedule;
-  WattHours energy_per_train_round;
+  WattHours energy_per_train_round;  // by the energy model; ModelReady may set it later
   std::optional<WattHours> budget;
   std::optional<Duration> fixed_deadline;  // nullopt: automatic
   Duration start_timeout = std::chrono::seconds(60);

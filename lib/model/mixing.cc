@@ -52,9 +52,9 @@ double squared_distance(const float* __restrict a, const float* __restrict b, st
   return sum;
 }
 
-}  // namespace
-
-void mix(std::span<const WeightedInput> inputs, std::span<float> out) {
+// Mixes one block of all inputs after the other and calls `visit(begin, count)` behind each.
+template <typename Visit>
+void mix_blocks(std::span<const WeightedInput> inputs, std::span<float> out, Visit visit) {
   SKIPTRAIN_CHECK(!inputs.empty(), "a mix has at least the node's own parameters");
   for (const WeightedInput& input : inputs) {
     SKIPTRAIN_CHECK(input.values.size() == out.size(), "all inputs of a mix have one length");
@@ -67,7 +67,25 @@ void mix(std::span<const WeightedInput> inputs, std::span<float> out) {
     for (const WeightedInput& input : inputs.subspan(1)) {
       add_block(input.values.data() + begin, static_cast<float>(input.weight), block, count);
     }
+    visit(begin, count);
   }
+}
+
+}  // namespace
+
+void mix(std::span<const WeightedInput> inputs, std::span<float> out) {
+  mix_blocks(inputs, out, [](std::size_t, std::size_t) {});
+}
+
+double mix_with_distance(std::span<const WeightedInput> inputs, std::size_t own,
+                         std::span<float> out) {
+  SKIPTRAIN_CHECK(own < inputs.size(), "the node's own parameters are one of the inputs");
+  const float* before = inputs[own].values.data();
+  double sum = 0;
+  mix_blocks(inputs, out, [&](std::size_t begin, std::size_t count) {
+    sum += squared_distance(before + begin, out.data() + begin, count);
+  });
+  return std::sqrt(sum);
 }
 
 double l2_distance(std::span<const float> a, std::span<const float> b) {

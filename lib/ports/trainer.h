@@ -6,7 +6,7 @@
 #pragma once
 
 #include <cstdint>
-#include <vector>
+#include <stop_token>
 
 #include "base/error.h"
 #include "base/ids.h"
@@ -19,6 +19,7 @@ namespace skiptrain::ports {
 struct TrainRequest {
   Round round;          // names the stream of minibatches, so that a round can be replayed
   ParametersPtr start;  // x(t)
+  std::stop_token cancel;  // looked at between local steps; then train() fails with kUnavailable
 };
 
 struct TrainOutcome {

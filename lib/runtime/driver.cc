@@ -1,0 +1,278 @@
+#include "runtime/driver.h"
+
+#include <chrono>
+#include <cmath>
+#include <exception>
+#include <limits>
+#include <mutex>
+#include <variant>
+#include <vector>
+
+#include <spdlog/spdlog.h>
+
+#include "model/mixing.h"
+
+namespace skiptrain::runtime {
+namespace {
+
+// Buffers that a mix writes to and the core then holds: the committed model, the one being sent,
+// and one for each stream that may still be sending an old one.
+constexpr std::size_t kMixBuffersKept = 4;
+
+}  // namespace
+
+Driver::Driver(DriverOptions options)
+    : evaluate_samples_(options.evaluate_samples),
+      node_(std::move(options.node)),
+      history_(options.history_limit),
+      loop_alive_(asio::make_work_guard(loop_)),
+      timer_(loop_),
+      last_loss_(std::numeric_limits<double>::quiet_NaN()) {}
+
+Driver::~Driver() {
+  stop();
+}
+
+Instant Driver::now() {
+  return Instant(
+      std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now().time_since_epoch()));
+}
+
+void Driver::start() {
+  loop_thread_ = std::thread([this] { loop_.run(); });
+}
+
+Status Driver::attach(Machinery machinery) {
+  return on_loop([&]() -> Status {
+    mix_buffers_ = std::make_unique<ParametersPool>(machinery.trainer->layout().parameter_count(),
+                                                    kMixBuffersKept);
+    {
+      const std::lock_guard lock(mutex_);
+      trainer_ = std::move(machinery.trainer);
+      transport_ = std::move(machinery.transport);
+      meter_ = std::move(machinery.meter);
+    }
+    // The node announces its round before the first Hello is sent.
+    step(machinery.ready);
+    return transport()->start([this](core::Event event) { post(std::move(event)); });
+  });
+}
+
+void Driver::stop() {
+  if (std::exchange(stopped_, true)) return;
+  cancel_.request_stop();
+  if (loop_thread_.joinable()) {
+    on_loop([this] { step(core::LeaveRequested{}); });
+    if (const auto transport = this->transport()) transport->stop();
+  }
+  compute_.join();
+  history_.close();
+  loop_alive_.reset();
+  loop_.stop();
+  if (loop_thread_.joinable()) loop_thread_.join();
+}
+
+void Driver::post(core::Event event) {
+  asio::post(loop_, [this, event = std::move(event)] { step(event); });
+}
+
+void Driver::step(const core::Event& event) {
+  for (const core::Effect& effect : node_.step(event, now())) {
+    std::visit([this](const auto& e) { perform(e); }, effect);
+  }
+  arm_timer();
+}
+
+void Driver::arm_timer() {
+  const auto due = node_.next_deadline();
+  if (!due) {
+    timer_.cancel();
+    return;
+  }
+  timer_.expires_at(std::chrono::steady_clock::time_point(due->time_since_epoch()));
+  timer_.async_wait([this](const asio::error_code& cancelled) {
+    if (!cancelled) step(core::Tick{});
+  });
+}
+
+void Driver::configure(const std::function<void(core::Node&)>& change) {
+  on_loop([&] { change(node_); });
+}
+
+void Driver::set_evaluate_samples(std::uint64_t samples) {
+  on_loop([&] { evaluate_samples_ = samples; });
+}
+
+void Driver::compute(std::function<void()> work) {
+  asio::post(compute_, [this, work = std::move(work)] {
+    if (cancel_.stop_requested()) return;
+    try {
+      work();
+    } catch (const std::exception& e) {
+      spdlog::error("internal error on the compute thread: {}", e.what());
+      post(core::NodeFailed{std::string("internal error on the compute thread: ") + e.what()});
+    }
+  });
+}
+
+std::future<Result<EvaluatedRound>> Driver::evaluate(std::uint64_t max_samples) {
+  auto promise = std::make_shared<std::promise<Result<EvaluatedRound>>>();
+  auto result = promise->get_future();
+  const ModelUpdate state = inspect([](const core::Node& node) { return node.committed_state(); });
+  if (!state.parameters) {
+    promise->set_value(
+        fail(ErrorCode::kPreconditionFailed, "the node is warming up; try again in a moment"));
+    return result;
+  }
+  compute([this, promise, state, max_samples] {
+    promise->set_value(evaluate_now(state, max_samples));
+  });
+  return result;
+}
+
+Result<EvaluatedRound> Driver::evaluate_now(const ModelUpdate& state, std::uint64_t max_samples) {
+  auto evaluation = trainer()->evaluate(*state.parameters, max_samples);
+  if (!evaluation) return tl::unexpected(evaluation.error());
+  const EvaluatedRound evaluated{state.round, *evaluation};
+  const std::lock_guard lock(mutex_);
+  last_evaluation_ = evaluated;
+  return evaluated;
+}
+
+std::shared_ptr<ports::Trainer> Driver::trainer() const {
+  const std::lock_guard lock(mutex_);
+  return trainer_;
+}
+
+std::shared_ptr<ports::Transport> Driver::transport() const {
+  const std::lock_guard lock(mutex_);
+  return transport_;
+}
+
+std::optional<EvaluatedRound> Driver::last_evaluation() const {
+  const std::lock_guard lock(mutex_);
+  return last_evaluation_;
+}
+
+double Driver::last_distance() const {
+  const std::lock_guard lock(mutex_);
+  return last_distance_;
+}
+
+double Driver::last_loss() const {
+  const std::lock_guard lock(mutex_);
+  return last_loss_;
+}
+
+// ---- Effects ---------------------------------------------------------------------------------
+
+void Driver::perform(const core::RecordEnergyIntent&) {
+  // The ledger is in memory only, as is all state today; see the README's limits.
+}
+
+void Driver::perform(const core::Train& effect) {
+  compute([this, effect, meter = meter_] {
+    const auto before = meter ? meter->total() : Result<WattHours>{};
+    auto outcome = trainer_->train({effect.round, effect.start, cancel_.get_token()});
+    if (!outcome) {
+      post(core::TrainingFailed{effect.round, outcome.error().message});
+      return;
+    }
+    core::TrainingFinished finished{effect.round, outcome->parameters, outcome->mean_loss,
+                                    outcome->duration, std::nullopt};
+    if (meter) {
+      const auto after = meter->total();
+      if (before && after) {
+        finished.measured = *after - *before;
+      } else {
+        spdlog::warn("the energy meter failed ({}); charging the model's estimate for round {}",
+                     before ? after.error().message : before.error().message, effect.round.value());
+      }
+    }
+    post(std::move(finished));
+  });
+}
+
+void Driver::perform(const core::Send& effect) {
+  transport_->send(effect.to, effect.update);
+}
+
+void Driver::perform(const core::Mix& effect) {
+  compute([this, effect] {
+    const auto started = now();
+    const MutableParametersPtr mixed = mix_buffers_->acquire();
+    std::vector<WeightedInput> inputs;
+    std::size_t own = 0;
+    for (const core::MixInput& input : effect.inputs) {
+      if (input.from == effect.self) own = inputs.size();
+      inputs.push_back({input.weight, input.parameters->values()});
+    }
+    const double distance = mix_with_distance(inputs, own, mixed->values());
+    post(core::MixFinished{effect.round, mixed, distance, now() - started});
+  });
+}
+
+void Driver::perform(const core::FetchState& effect) {
+  spdlog::info("behind: fetching the state of node {}", effect.from.value());
+  transport_->fetch_state(effect.from, effect.at_least);
+}
+
+void Driver::perform(const core::SendState& effect) {
+  transport_->send_state(effect);
+}
+
+void Driver::perform(const core::RefuseState& effect) {
+  transport_->refuse_state(effect.request, "there is no committed state yet");
+}
+
+void Driver::perform(const core::Announce& effect) {
+  transport_->announce(effect.state, effect.to_neighbours);
+}
+
+void Driver::perform(const core::Commit& effect) {
+  const core::RoundRecord& record = effect.record;
+  {
+    const std::lock_guard lock(mutex_);
+    last_distance_ = record.consensus_distance;
+    if (record.trained) last_loss_ = record.loss;
+  }
+  if (record.caught_up) {
+    spdlog::info("caught up: at round {} now", effect.state.round.value());
+  } else if (record.deadline_hit) {
+    spdlog::warn("round {} closed at its deadline after {:.1f} s without {} of the neighbours",
+                 record.round.value(), to_seconds(record.wait_time), record.missing.size());
+  }
+  spdlog::debug("round {}: {}, mixed {}, waited {:.1f} ms, took {:.1f} ms", record.round.value(),
+                record.trained ? "trained" : "synced", record.neighbours_mixed,
+                to_milliseconds(record.wait_time), to_milliseconds(record.round_time));
+  history_.append(record);
+}
+
+void Driver::perform(const core::Evaluate& effect) {
+  const std::uint64_t samples = effect.final ? 0 : evaluate_samples_;
+  compute([this, effect, samples] {
+    const auto evaluated = evaluate_now(ModelUpdate{effect.after, 0, effect.parameters}, samples);
+    if (!evaluated) {
+      spdlog::warn("evaluation after {} rounds failed: {}", effect.after.value(),
+                   evaluated.error().message);
+      return;
+    }
+    if (effect.after > Round(0)) {
+      history_.attach(Round(effect.after.value() - 1), evaluated->evaluation);
+    }
+    spdlog::info("after {} rounds: accuracy {:.4f}, loss {:.4f} on {} samples",
+                 effect.after.value(), evaluated->evaluation.accuracy, evaluated->evaluation.loss,
+                 evaluated->evaluation.samples);
+  });
+}
+
+void Driver::perform(const core::RunEnded& effect) {
+  spdlog::info("the run has {} at round {}", effect.stopped ? "been stopped" : "finished",
+               node_.round().value());
+}
+
+void Driver::perform(const core::Warn& effect) {
+  spdlog::warn("{}", effect.message);
+}
+
+}  // namespace skiptrain::runtime

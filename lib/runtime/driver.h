@@ -1,0 +1,167 @@
+// Runs one core::Node for real: pumps events into it, carries its effects out, keeps its timer.
+//
+// Threads: one loop thread owns the node; one compute thread trains, evaluates and mixes; the
+// transport's threads only post. Whoever wants to look at the node uses `inspect`, which runs on
+// the loop thread between two steps. Nothing on the loop thread blocks, so the node answers while
+// it trains.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <future>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include <asio/executor_work_guard.hpp>
+#include <asio/io_context.hpp>
+#include <asio/post.hpp>
+#include <asio/steady_timer.hpp>
+#include <asio/thread_pool.hpp>
+
+#include "base/error.h"
+#include "base/units.h"
+#include "core/node.h"
+#include "model/parameters.h"
+#include "ports/energy_meter.h"
+#include "ports/trainer.h"
+#include "ports/transport.h"
+#include "runtime/history.h"
+
+namespace skiptrain::runtime {
+
+struct DriverOptions {
+  core::NodeOptions node;
+  std::size_t history_limit = 100'000;
+  // For evaluations during the run; 0: the whole test set, as at its end.
+  std::uint64_t evaluate_samples = 0;
+};
+
+// What a node is driven with, once its model and data are loaded.
+struct Machinery {
+  std::unique_ptr<ports::Trainer> trainer;
+  std::unique_ptr<ports::Transport> transport;
+  std::unique_ptr<ports::EnergyMeter> meter;  // null: the energy model's estimate is charged
+  core::ModelReady ready;
+};
+
+// The newest evaluation, with the round the model was at.
+struct EvaluatedRound {
+  Round round;
+  ports::Evaluation evaluation;
+};
+
+class Driver {
+ public:
+  explicit Driver(DriverOptions options);
+  // As `stop`.
+  ~Driver();
+  Driver(const Driver&) = delete;
+  Driver& operator=(const Driver&) = delete;
+
+  // Starts the threads; the node is warming up until `attach`.
+  void start();
+  // Hands over the loaded machinery and starts the transport. Call once, from any other thread.
+  // kUnavailable if the listener's address is taken.
+  Status attach(Machinery machinery);
+  // Tells the neighbours, cancels training, closes the transport and joins all threads. Idempotent.
+  // Returns within a few seconds: a local step is the longest thing it waits for.
+  void stop();
+
+  // Thread-safe: hands an event to the node.
+  void post(core::Event event);
+
+  // Runs `look(const core::Node&)` on the loop thread and returns what it returns. Must not be
+  // called on the loop thread, nor after `stop`.
+  template <typename Look>
+  auto inspect(Look look) {
+    return on_loop([this, look = std::move(look)] { return look(std::as_const(node_)); });
+  }
+  // Checks and steps in one go, so that nothing comes between: if `check(node)` is an error it is
+  // returned, else the node steps with `event` and `look(node)` is returned.
+  template <typename Check, typename Look>
+  auto request(core::Event event, Check check, Look look)
+      -> Result<decltype(look(std::declval<const core::Node&>()))> {
+    return on_loop([&]() -> Result<decltype(look(std::as_const(node_)))> {
+      if (Status allowed = check(std::as_const(node_)); !allowed) {
+        return tl::unexpected(allowed.error());
+      }
+      step(event);
+      return look(std::as_const(node_));
+    });
+  }
+  // Changes a live setting of the node, on the loop thread.
+  void configure(const std::function<void(core::Node&)>& change);
+  void set_evaluate_samples(std::uint64_t samples);
+
+  // Loss and accuracy of the committed model, on the compute thread after what it is busy with.
+  // kPreconditionFailed while warming up.
+  std::future<Result<EvaluatedRound>> evaluate(std::uint64_t max_samples);
+
+  // The rest is thread-safe. Null pointers while warming up.
+  std::shared_ptr<ports::Trainer> trainer() const;
+  std::shared_ptr<ports::Transport> transport() const;
+  History& history() { return history_; }
+  std::optional<EvaluatedRound> last_evaluation() const;
+  // Of the last mix and the last round that trained; 0 and NaN before.
+  double last_distance() const;
+  double last_loss() const;
+
+  static Instant now();
+
+ private:
+  template <typename F>
+  auto on_loop(F f) -> decltype(f()) {
+    std::packaged_task<decltype(f())()> task(std::move(f));
+    auto result = task.get_future();
+    asio::post(loop_, [&task] { task(); });
+    return result.get();
+  }
+
+  void step(const core::Event& event);
+  void arm_timer();
+  // Runs on the compute thread; bugs that throw there become NodeFailed.
+  void compute(std::function<void()> work);
+  Result<EvaluatedRound> evaluate_now(const ModelUpdate& state, std::uint64_t max_samples);
+
+  void perform(const core::RecordEnergyIntent& effect);
+  void perform(const core::Train& effect);
+  void perform(const core::Send& effect);
+  void perform(const core::Mix& effect);
+  void perform(const core::FetchState& effect);
+  void perform(const core::SendState& effect);
+  void perform(const core::RefuseState& effect);
+  void perform(const core::Announce& effect);
+  void perform(const core::Commit& effect);
+  void perform(const core::Evaluate& effect);
+  void perform(const core::RunEnded& effect);
+  void perform(const core::Warn& effect);
+
+  std::uint64_t evaluate_samples_;
+  core::Node node_;
+  History history_;
+
+  asio::io_context loop_;
+  asio::executor_work_guard<asio::io_context::executor_type> loop_alive_;
+  asio::steady_timer timer_;
+  asio::thread_pool compute_{1};
+  std::thread loop_thread_;
+  std::stop_source cancel_;
+  bool stopped_ = false;
+
+  mutable std::mutex mutex_;  // guards what follows
+  std::shared_ptr<ports::Trainer> trainer_;
+  std::shared_ptr<ports::Transport> transport_;
+  std::shared_ptr<ports::EnergyMeter> meter_;
+  std::optional<EvaluatedRound> last_evaluation_;
+  double last_distance_ = 0.0;
+  double last_loss_;
+
+  std::unique_ptr<ParametersPool> mix_buffers_;  // loop and compute threads, after attach
+};
+
+}  // namespace skiptrain::runtime
