@@ -78,22 +78,6 @@ std::string_view to_string(LogFormat format) {
   return format == LogFormat::kText ? "text" : "json";
 }
 
-std::string_view to_string(MeterKind kind) {
-  switch (kind) {
-    case MeterKind::kModel:
-      return "model";
-    case MeterKind::kRapl:
-      return "rapl";
-    case MeterKind::kBattery:
-      return "battery";
-    case MeterKind::kHwmon:
-      return "hwmon";
-    case MeterKind::kConstant:
-      return "constant";
-  }
-  return "unknown";
-}
-
 std::size_t Config::position() const {
   const auto own = std::find_if(cluster.nodes.begin(), cluster.nodes.end(),
                                 [this](const ClusterNode& entry) { return entry.id == node.id; });

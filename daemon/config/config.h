@@ -23,6 +23,7 @@
 #include "base/units.h"
 #include "core/schedule.h"
 #include "core/topology.h"
+#include "energy/meters.h"
 
 namespace skiptrain::daemon {
 
@@ -40,8 +41,7 @@ Result<LogLevel> parse_log_level(std::string_view text);
 enum class LogFormat { kText, kJson };
 std::string_view to_string(LogFormat format);
 
-enum class MeterKind { kModel, kRapl, kBattery, kHwmon, kConstant };
-std::string_view to_string(MeterKind kind);
+using energy::MeterKind;
 
 struct NodeSettings {
   NodeId id;

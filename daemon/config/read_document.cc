@@ -21,9 +21,14 @@ int line_of(const toml::node& node) {
 // The value as TOML on one line, shortened.
 std::string text_of(const toml::node& node) {
   if (node.is_table()) return "{...}";
-  std::ostringstream out;
-  out << toml::toml_formatter(node);
-  std::string text = out.str();
+  std::string text;
+  if (const auto string = node.value_exact<std::string>()) {
+    text = toml_string(*string);
+  } else {
+    std::ostringstream out;
+    out << toml::toml_formatter(node);
+    text = out.str();
+  }
   std::replace(text.begin(), text.end(), '\n', ' ');
   if (text.size() > kMaxShownValueBytes) text = text.substr(0, kMaxShownValueBytes) + "...";
   return text;
@@ -112,7 +117,7 @@ class Reader {
   void read_key(const Key<T>& key, const std::string& path, const toml::node* node,
                 int section_line, T& owner) {
     if (node == nullptr) {
-      if (key.required) report(section_line, path + ": must be set: " + key.meaning);
+      if (key.required) report(section_line, path + ": must be set (" + key.meaning + ")");
       return;
     }
     const std::string text = text_of(*node);
