@@ -36,7 +36,7 @@ class BatteryMeter : public ports::EnergyMeter {
  public:
   explicit BatteryMeter(std::vector<Battery> batteries) : batteries_(std::move(batteries)) {}
 
-  Result<WattHours> total() override {
+  Result<WattHours> read_total() override {
     std::vector<WattHours> now;
     std::string trouble;
     for (const Battery& battery : batteries_) {
@@ -60,7 +60,7 @@ class BatteryMeter : public ports::EnergyMeter {
     return total_;
   }
 
-  std::string name() const override { return "battery"; }
+  std::string_view source() const override { return "battery"; }
 
  private:
   std::vector<Battery> batteries_;

@@ -49,7 +49,7 @@ class HwmonMeter : public ports::EnergyMeter {
   HwmonMeter(std::vector<Rail> rails, Clock now, double watts)
       : rails_(std::move(rails)), now_(std::move(now)), last_(now_()), last_watts_(watts) {}
 
-  Result<WattHours> total() override {
+  Result<WattHours> read_total() override {
     const Instant now = now_();
     const auto watts = read_watts(rails_);
     const double hours = to_seconds(now - last_) / kSecondsPerHour;
@@ -60,7 +60,7 @@ class HwmonMeter : public ports::EnergyMeter {
     return total_;
   }
 
-  std::string name() const override { return "hwmon"; }
+  std::string_view source() const override { return "hwmon"; }
 
  private:
   std::vector<Rail> rails_;

@@ -20,10 +20,10 @@ class ConstantMeter : public ports::EnergyMeter {
  public:
   ConstantMeter(double watts, Clock now) : watts_(watts), now_(std::move(now)), start_(now_()) {}
 
-  Result<WattHours> total() override {
+  Result<WattHours> read_total() override {
     return WattHours(watts_ * to_seconds(now_() - start_) / kSecondsPerHour);
   }
-  std::string name() const override { return "constant"; }
+  std::string_view source() const override { return "constant"; }
 
  private:
   double watts_;
@@ -38,22 +38,22 @@ class SampledMeter : public ports::EnergyMeter {
         period_(period),
         sampler_([this](const std::stop_token& stop) { sample_until(stop); }) {}
 
-  Result<WattHours> total() override {
+  Result<WattHours> read_total() override {
     const std::scoped_lock lock(mutex_);
-    auto total = meter_->total();
+    auto total = meter_->read_total();
     // A gap since the last call makes this total wrong, even if the meter can be read again.
     if (std::optional<Error> gap = std::exchange(gap_, std::nullopt); gap && total) {
       return tl::unexpected<Error>(*std::move(gap));
     }
     return total;
   }
-  std::string name() const override { return meter_->name(); }
+  std::string_view source() const override { return meter_->source(); }
 
  private:
   void sample_until(const std::stop_token& stop) {
     std::unique_lock lock(mutex_);
     while (!wake_.wait_for(lock, stop, period_, [&] { return stop.stop_requested(); })) {
-      auto total = meter_->total();
+      auto total = meter_->read_total();
       if (!total) gap_ = std::move(total.error());
     }
   }

@@ -51,7 +51,7 @@ Result<MeterPtr> make_hwmon_meter(const std::filesystem::path& root, Clock now =
 Result<MeterPtr> make_constant_meter(double watts, Clock now = steady_now);
 
 // A thread-safe meter that also reads `meter` every `period`, on a thread of its own, until it is
-// destroyed. An error of such a reading is returned by the next total().
+// destroyed. An error of such a reading is returned by the next read_total().
 MeterPtr keep_sampling(MeterPtr meter, Duration period = kSamplePeriod);
 
 enum class MeterKind { kModel, kRapl, kBattery, kHwmon, kConstant };

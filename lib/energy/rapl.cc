@@ -20,7 +20,7 @@ class RaplMeter : public ports::EnergyMeter {
  public:
   explicit RaplMeter(std::vector<Package> packages) : packages_(std::move(packages)) {}
 
-  Result<WattHours> total() override {
+  Result<WattHours> read_total() override {
     // All first, so that a package that cannot be read leaves the others' readings as they were.
     std::vector<std::int64_t> now;
     for (const Package& package : packages_) {
@@ -39,7 +39,7 @@ class RaplMeter : public ports::EnergyMeter {
     return total_;
   }
 
-  std::string name() const override { return "rapl"; }
+  std::string_view source() const override { return "rapl"; }
 
  private:
   std::vector<Package> packages_;

@@ -4,7 +4,7 @@
 // readings around it. It measures the whole device or package, whatever else runs there.
 #pragma once
 
-#include <string>
+#include <string_view>
 
 #include "base/error.h"
 #include "base/units.h"
@@ -15,11 +15,14 @@ class EnergyMeter {
  public:
   virtual ~EnergyMeter() = default;
 
-  // "rapl", "battery", ...: what skipctl energy shows as the source.
-  virtual std::string name() const = 0;
   // Energy since some fixed point in the past. May be called from any one thread at a time.
-  // kUnavailable if the sensor cannot be read just now.
-  virtual Result<WattHours> total() = 0;
+  // kUnavailable, naming the file and the cause, if it cannot be read just now (a charger was
+  // plugged in, a sensor went away); what was drawn since the last good reading is then not
+  // counted.
+  virtual Result<WattHours> read_total() = 0;
+
+  // "rapl", "battery", "hwmon" or "constant": what skipctl energy shows as the source.
+  virtual std::string_view source() const = 0;
 };
 
 }  // namespace skiptrain::ports
