@@ -38,6 +38,7 @@ struct LinkReport {
   Bytes bytes_received = 0;
   std::uint64_t updates_received = 0;
   std::uint64_t updates_rejected = 0;  // frames or updates that failed a check
+  std::uint64_t updates_dropped = 0;   // not sent: a newer one came while the peer was slow
   std::uint64_t reconnects = 0;        // streams after the first
   double last_heard_seconds = -1;      // ago; negative: never
   std::string last_error;              // of the link, the newest; "" if none

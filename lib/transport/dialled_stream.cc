@@ -1,0 +1,32 @@
+#include "transport/dialled_stream.h"
+
+#include <utility>
+
+#include "transport/channel_args.h"
+
+namespace skiptrain::transport {
+
+DialledStream::DialledStream(std::shared_ptr<StreamListener> listener, ParametersPool& pool,
+                             std::shared_ptr<grpc::Channel> channel, NodeId peer)
+    : ExchangeStream(std::move(listener), pool), stub_(std::move(channel)) {
+  set_peer(peer);
+}
+
+void DialledStream::start(const wire::Hello& hello) {
+  self_ = shared_from_this();
+  const StreamPtr alive = self_;
+  stub_.PrepareBidiStreamingCall(&context_, kExchangeMethod, grpc::StubOptions(), this);
+  AddHold();
+  put_hello(hello);
+  read_next();
+  pump();
+  StartCall();
+}
+
+void DialledStream::OnDone(const grpc::Status& status) {
+  closed(status.ok() ? "the peer ended the stream" : status.error_message());
+  gone();
+  const StreamPtr last = std::move(self_);
+}
+
+}  // namespace skiptrain::transport

@@ -1,0 +1,56 @@
+#include "transport/grpc_transport.h"
+
+#include <utility>
+
+#include "transport/switchboard.h"
+
+namespace skiptrain::transport {
+
+GrpcTransport::GrpcTransport(TransportConfig config)
+    : switchboard_(std::make_shared<Switchboard>(std::move(config))) {}
+
+GrpcTransport::~GrpcTransport() {
+  switchboard_->stop();
+}
+
+Status GrpcTransport::start(EventSink sink) {
+  return switchboard_->start(std::move(sink));
+}
+
+void GrpcTransport::stop() {
+  switchboard_->stop();
+}
+
+void GrpcTransport::send(const std::vector<NodeId>& to, const ModelUpdate& update) {
+  switchboard_->send(to, update);
+}
+
+void GrpcTransport::announce(const core::NodeState& state, bool to_neighbours) {
+  switchboard_->announce(state, to_neighbours);
+}
+
+void GrpcTransport::fetch_state(NodeId from, Round at_least) {
+  switchboard_->states().fetch(from, at_least, switchboard_);
+}
+
+void GrpcTransport::send_state(const core::SendState& answer) {
+  switchboard_->states().send(answer);
+}
+
+void GrpcTransport::refuse_state(std::uint64_t request, const std::string& reason) {
+  switchboard_->states().refuse(request, reason);
+}
+
+std::vector<ports::LinkReport> GrpcTransport::links() const {
+  return switchboard_->links();
+}
+
+std::string GrpcTransport::address() const {
+  return switchboard_->address();
+}
+
+Status GrpcTransport::set_peer_address(NodeId peer, std::string address) {
+  return switchboard_->set_peer_address(peer, std::move(address));
+}
+
+}  // namespace skiptrain::transport

@@ -1,0 +1,29 @@
+// An update as gRPC messages, shared by all streams that send it.
+//
+// The slices of the messages refer to the parameters' memory and own a reference to it, so that it
+// stays alive, and its pool does not lend it again, until gRPC has let go of the last byte. gRPC
+// may hold a slice beyond OnWriteDone.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <grpcpp/support/byte_buffer.h>
+
+#include "wire/frame_encoder.h"
+
+namespace skiptrain::transport {
+
+// Immutable. Copying a ByteBuffer copies references.
+struct OutgoingUpdate {
+  std::vector<grpc::ByteBuffer> messages;
+};
+using OutgoingUpdatePtr = std::shared_ptr<const OutgoingUpdate>;
+
+OutgoingUpdatePtr make_outgoing(const wire::EncodedUpdate& encoded);
+
+// A message of its own memory, for small frames.
+grpc::ByteBuffer make_message(const std::string& bytes);
+
+}  // namespace skiptrain::transport

@@ -1,0 +1,87 @@
+// What a transport is told when it is made, and the limits of lib/transport.
+//
+// The transport is made after the model is loaded, since a Hello carries the layout's fingerprint.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/units.h"
+#include "core/event.h"
+#include "wire/limits.h"
+
+namespace skiptrain::transport {
+
+// Updates per peer that are being sent or wait for it. A newer one drops the oldest not started.
+inline constexpr std::size_t kMaxQueuedUpdates = 2;
+// Incoming streams that have not introduced themselves yet; more are turned away.
+inline constexpr std::size_t kMaxStrangers = 64;
+// Streams of one HTTP/2 connection: a neighbour needs one, and one per state it fetches.
+inline constexpr int kMaxStreamsPerConnection = 8;
+// FetchState calls that we answer, and that we make, at a time.
+inline constexpr std::size_t kMaxStateAnswers = 8;
+inline constexpr std::size_t kMaxStateFetches = 4;
+
+// A frame up to here is read and, if above wire::kMaxFrameBytes, refused with a goodbye that names
+// the size; gRPC itself cuts off what is larger.
+inline constexpr int kMaxMessageBytes = static_cast<int>(2 * wire::kMaxFrameBytes);
+
+// How long a goodbye may take to be sent and answered before the stream is cut.
+inline constexpr Duration kCloseTimeout = std::chrono::milliseconds(800);
+// After an unanswered keepalive ping the connection counts as dead.
+inline constexpr Duration kKeepaliveTimeout = std::chrono::seconds(5);
+// Pings closer together than this are refused by the server.
+inline constexpr Duration kMinPingInterval = std::chrono::milliseconds(500);
+// The core has this long to answer a StateRequested event.
+inline constexpr Duration kStateAnswerTimeout = std::chrono::seconds(10);
+// A fetch may take this long, and longer for a large model by the slowest link worth using.
+inline constexpr Duration kStateFetchBaseTimeout = std::chrono::seconds(15);
+inline constexpr double kStateFetchMinBytesPerSecond = 256.0 * 1024.0;
+// A stream that lived this long, or delivered an update, starts the reconnect back-off anew.
+inline constexpr Duration kStableAfter = std::chrono::seconds(5);
+
+// How gRPC's buffers are cut. The defaults were chosen by tests/bench/exchange_bench.
+struct Tuning {
+  // HTTP/2 window: bytes a peer may send ahead of our reads, so also what it can make us hold.
+  std::size_t lookahead_bytes = std::size_t{4} << 20;
+  std::size_t http2_frame_bytes = (std::size_t{1} << 24) - 1;
+  std::size_t write_buffer_bytes = std::size_t{4} << 20;
+  std::size_t read_chunk_bytes = std::size_t{256} << 10;
+  bool probe_bandwidth = false;
+};
+
+struct PeerConfig {
+  NodeId id;
+  std::string name;
+  std::string address;  // "host:port"; empty: not known yet, see GrpcTransport::set_peer_address
+};
+
+struct TransportConfig {
+  std::string cluster_id;
+  NodeId self;
+  std::string name;
+  Incarnation incarnation;
+  std::string run_id;
+  Fingerprint run_fingerprint;
+  Fingerprint layout_fingerprint;
+  std::size_t parameter_count = 0;
+  core::NodeState state;  // announced until the first announce()
+
+  std::string listen = "127.0.0.1:0";  // "host:port"; port 0 takes a free one
+  std::vector<PeerConfig> peers;       // the neighbours, each once, not this node
+
+  std::size_t chunk_bytes = wire::kDefaultChunkBytes;
+  Duration keepalive = std::chrono::seconds(10);
+  // The first retry waits at most reconnect_min, each further one twice as long, up to the max. A
+  // refused node waits for the max, as only an operator can mend that.
+  Duration reconnect_min = std::chrono::milliseconds(100);
+  Duration reconnect_max = std::chrono::seconds(5);
+  // From the first byte of a stream, or the first attempt to dial, to the other side's Hello.
+  Duration hello_timeout = std::chrono::seconds(10);
+  Tuning tuning;
+};
+
+}  // namespace skiptrain::transport
