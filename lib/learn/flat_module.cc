@@ -17,19 +17,25 @@ struct Entry {
   bool trainable = false;
 };
 
-// The tensors of the flat buffer, in order. Integer buffers (batch counters) are left out.
+void collect(const torch::nn::Module& module, const std::string& prefix,
+             std::vector<Entry>& entries) {
+  for (const auto& parameter : module.named_parameters(/*recurse=*/false)) {
+    entries.push_back({prefix + parameter.key(), parameter.value(), true});
+  }
+  for (const auto& buffer : module.named_buffers(/*recurse=*/false)) {
+    // Integer buffers (batch counters) are not exchanged.
+    if (!buffer.value().is_floating_point()) continue;
+    entries.push_back({prefix + buffer.key(), buffer.value(), false});
+  }
+  for (const auto& child : module.named_children()) {
+    collect(*child.value(), prefix + child.key() + ".", entries);
+  }
+}
+
+// The tensors of the flat buffer, in order.
 std::vector<Entry> entries_of(const torch::nn::Module& module) {
   std::vector<Entry> entries;
-  for (const auto& child : module.named_modules("", /*include_self=*/true)) {
-    const std::string prefix = child.key().empty() ? "" : child.key() + ".";
-    for (const auto& parameter : child.value()->named_parameters(/*recurse=*/false)) {
-      entries.push_back({prefix + parameter.key(), parameter.value(), true});
-    }
-    for (const auto& buffer : child.value()->named_buffers(/*recurse=*/false)) {
-      if (!buffer.value().is_floating_point()) continue;
-      entries.push_back({prefix + buffer.key(), buffer.value(), false});
-    }
-  }
+  collect(module, "", entries);
   for (const Entry& entry : entries) {
     SKIPTRAIN_CHECK(entry.tensor.scalar_type() == at::kFloat, "models are float32");
   }

@@ -24,7 +24,7 @@ namespace {
 
 // Large enough to keep the cores busy, small enough that the activations of GN-LeNet's first layer
 // (100 KB a sample, three of them alive) stay far below the memory limit of a daemon.
-constexpr std::size_t kEvaluationBatch = 64;
+constexpr std::size_t kEvaluationBatch = 32;
 // x(t) of the core, x(t+1/2) on its way to the neighbours, and the next one being written.
 constexpr std::size_t kPooledUpdates = 3;
 // Separates the draws of minibatches and of the evaluation subset from all others of a run's seed.
