@@ -23,6 +23,7 @@ struct Neighbour {
   Round next_round;
   std::uint32_t degree = 0;  // as its last update said; 0 before one
   double last_weight = 0.0;  // in our last mix
+  std::uint64_t late = 0;    // its updates that came after their round
   std::uint64_t missed = 0;  // rounds closed without its update though we waited for it
 };
 

@@ -214,7 +214,8 @@ void Node::on(const UpdateReceived& event) {
   Neighbour* peer = neighbours_.find(event.from);
   if (peer == nullptr || phase_ == Phase::kWarmingUp) return;
   controller_.inbox().set_catching_up(fetching_from_.has_value());
-  controller_.inbox().accept(event.from, event.update);
+  const UpdateVerdict verdict = controller_.inbox().accept(event.from, event.update);
+  if (verdict == UpdateVerdict::kLate) ++peer->late;
   peer->next_round = std::max(peer->next_round, event.update.round.next());
   peer->degree = event.update.degree;
 }

@@ -172,7 +172,7 @@ void Driver::perform(const core::RecordEnergyIntent&) {
 
 void Driver::perform(const core::Train& effect) {
   compute([this, effect, meter = meter_] {
-    const auto before = meter ? meter->total() : Result<WattHours>{};
+    const auto before = meter ? meter->read_total() : Result<WattHours>{};
     auto outcome = trainer_->train({effect.round, effect.start, cancel_.get_token()});
     if (!outcome) {
       post(core::TrainingFailed{effect.round, outcome.error().message});
@@ -181,7 +181,7 @@ void Driver::perform(const core::Train& effect) {
     core::TrainingFinished finished{effect.round, outcome->parameters, outcome->mean_loss,
                                     outcome->duration, std::nullopt};
     if (meter) {
-      const auto after = meter->total();
+      const auto after = meter->read_total();
       if (before && after) {
         finished.measured = *after - *before;
       } else {

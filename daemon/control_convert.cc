@@ -1,0 +1,180 @@
+#include "daemon/control_convert.h"
+
+#include <string>
+
+namespace skiptrain::daemon {
+
+v1::Phase to_message(core::Phase phase) {
+  switch (phase) {
+    case core::Phase::kWarmingUp:
+      return v1::PHASE_WARMING_UP;
+    case core::Phase::kWaitingForPeers:
+      return v1::PHASE_WAITING_FOR_PEERS;
+    case core::Phase::kTraining:
+      return v1::PHASE_TRAINING;
+    case core::Phase::kExchanging:
+      return v1::PHASE_EXCHANGING;
+    case core::Phase::kMixing:
+      return v1::PHASE_MIXING;
+    case core::Phase::kCatchingUp:
+      return v1::PHASE_CATCHING_UP;
+    case core::Phase::kPaused:
+      return v1::PHASE_PAUSED;
+    case core::Phase::kFinished:
+      return v1::PHASE_FINISHED;
+    case core::Phase::kStopped:
+      return v1::PHASE_STOPPED;
+    case core::Phase::kFailed:
+      return v1::PHASE_FAILED;
+  }
+  return v1::PHASE_UNSPECIFIED;
+}
+
+v1::Activity to_message(core::Activity activity) {
+  switch (activity) {
+    case core::Activity::kRunning:
+      return v1::ACTIVITY_RUNNING;
+    case core::Activity::kPaused:
+      return v1::ACTIVITY_PAUSED;
+    case core::Activity::kFinished:
+      return v1::ACTIVITY_FINISHED;
+    case core::Activity::kLeaving:
+      return v1::ACTIVITY_LEAVING;
+  }
+  return v1::ACTIVITY_UNSPECIFIED;
+}
+
+v1::LinkState to_message(ports::LinkState state) {
+  switch (state) {
+    case ports::LinkState::kNeverConnected:
+      return v1::LINK_STATE_NEVER_CONNECTED;
+    case ports::LinkState::kConnected:
+      return v1::LINK_STATE_CONNECTED;
+    case ports::LinkState::kLost:
+      return v1::LINK_STATE_LOST;
+    case ports::LinkState::kLeft:
+      return v1::LINK_STATE_LEFT;
+    case ports::LinkState::kRefused:
+      return v1::LINK_STATE_REFUSED;
+  }
+  return v1::LINK_STATE_UNSPECIFIED;
+}
+
+namespace {
+
+v1::Policy to_message(core::Policy policy) {
+  switch (policy) {
+    case core::Policy::kDpsgd:
+      return v1::POLICY_DPSGD;
+    case core::Policy::kSkipTrain:
+      return v1::POLICY_SKIPTRAIN;
+    case core::Policy::kSkipTrainConstrained:
+      return v1::POLICY_SKIPTRAIN_CONSTRAINED;
+    case core::Policy::kGreedy:
+      return v1::POLICY_GREEDY;
+    case core::Policy::kSkipTrainAdaptive:
+      return v1::POLICY_SKIPTRAIN_ADAPTIVE;
+  }
+  return v1::POLICY_UNSPECIFIED;
+}
+
+Result<core::Policy> from_message(v1::Policy policy) {
+  switch (policy) {
+    case v1::POLICY_DPSGD:
+      return core::Policy::kDpsgd;
+    case v1::POLICY_SKIPTRAIN:
+      return core::Policy::kSkipTrain;
+    case v1::POLICY_SKIPTRAIN_CONSTRAINED:
+      return core::Policy::kSkipTrainConstrained;
+    case v1::POLICY_GREEDY:
+      return core::Policy::kGreedy;
+    case v1::POLICY_SKIPTRAIN_ADAPTIVE:
+      return core::Policy::kSkipTrainAdaptive;
+    default:
+      return fail(ErrorCode::kInvalidArgument,
+                  "policy number " + std::to_string(policy) + " is not known to this version");
+  }
+}
+
+}  // namespace
+
+v1::Schedule to_message(const core::Schedule& schedule, Round effective) {
+  v1::Schedule message;
+  message.set_policy(to_message(schedule.policy));
+  message.set_gamma_train(schedule.gamma_train);
+  message.set_gamma_sync(schedule.gamma_sync);
+  message.set_effective_round(effective.value());
+  return message;
+}
+
+Result<core::Schedule> from_message(const v1::Schedule& message) {
+  const auto policy = from_message(message.policy());
+  if (!policy) return tl::unexpected(policy.error());
+  const core::Schedule schedule{*policy, message.gamma_train(), message.gamma_sync()};
+  if (Status valid = schedule.validate(); !valid) return tl::unexpected(valid.error());
+  return schedule;
+}
+
+v1::RoundRecord to_message(const runtime::RoundEntry& entry) {
+  const core::RoundRecord& record = entry.record;
+  v1::RoundRecord message;
+  message.set_round(record.round.value());
+  message.set_train_slot(record.train_slot);
+  message.set_trained(record.trained);
+  message.set_loss(record.loss);
+  message.set_energy_wh(record.energy.value());
+  message.set_train_seconds(to_seconds(record.train_time));
+  message.set_wait_seconds(to_seconds(record.wait_time));
+  message.set_mix_seconds(to_seconds(record.mix_time));
+  message.set_round_seconds(to_seconds(record.round_time));
+  message.set_neighbours_mixed(record.neighbours_mixed);
+  for (const NodeId node : record.missing) message.add_missing(node.value());
+  message.set_deadline_hit(record.deadline_hit);
+  message.set_consensus_distance(record.consensus_distance);
+  message.set_caught_up(record.caught_up);
+  if (entry.evaluation) {
+    message.set_accuracy(entry.evaluation->accuracy);
+    message.set_test_loss(entry.evaluation->loss);
+  }
+  return message;
+}
+
+v1::EvaluateResponse to_message(const runtime::EvaluatedRound& evaluated) {
+  v1::EvaluateResponse message;
+  message.set_round(evaluated.round.value());
+  message.set_loss(evaluated.evaluation.loss);
+  message.set_accuracy(evaluated.evaluation.accuracy);
+  message.set_samples(evaluated.evaluation.samples);
+  message.set_seconds(to_seconds(evaluated.evaluation.duration));
+  return message;
+}
+
+v1::UpdateCounters to_message(const core::UpdateCounters& counters, std::uint64_t rejected,
+                              std::uint64_t missed) {
+  v1::UpdateCounters message;
+  message.set_accepted(counters.accepted);
+  message.set_early(counters.early);
+  message.set_late(counters.late);
+  message.set_duplicate(counters.duplicate);
+  message.set_ahead(counters.ahead);
+  message.set_rejected(rejected);
+  message.set_missed(missed);
+  return message;
+}
+
+v1::GetEnergyResponse energy_message(const core::Node& node) {
+  const core::EnergyBudget& energy = node.energy();
+  v1::GetEnergyResponse message;
+  message.set_wh_per_train_round(energy.cost_per_round().value());
+  message.set_train_rounds(node.train_rounds());
+  message.set_spent_wh(energy.spent().value());
+  if (energy.budget()) {
+    message.set_budget_wh(energy.budget()->value());
+    message.set_train_rounds_left(*energy.affordable_rounds_left());
+  }
+  message.set_dpsgd_equivalent_wh(energy.cost_per_round().value() *
+                                  static_cast<double>(node.round().value()));
+  return message;
+}
+
+}  // namespace skiptrain::daemon

@@ -1,0 +1,77 @@
+#include "daemon/control_server.h"
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include <grpcpp/server_builder.h>
+
+namespace skiptrain::daemon {
+namespace {
+
+// True if a process accepts connections on the socket; one that was left behind refuses them.
+bool is_alive(const std::filesystem::path& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::strncpy(address.sun_path, path.c_str(), sizeof(address.sun_path) - 1);
+  const int probe = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (probe < 0) return false;
+  const bool alive =
+      ::connect(probe, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0;
+  ::close(probe);
+  return alive;
+}
+
+}  // namespace
+
+Result<ControlServer> ControlServer::start(ControlService& service,
+                                           const std::filesystem::path& socket) {
+  std::error_code ignored;
+  if (std::filesystem::exists(socket, ignored)) {
+    if (is_alive(socket)) {
+      return fail(ErrorCode::kPreconditionFailed,
+                  "control.socket " + socket.string() + ": another process answers on it");
+    }
+    std::filesystem::remove(socket, ignored);
+  }
+  grpc::ServerBuilder builder;
+  builder.AddListeningPort("unix:" + socket.string(), grpc::InsecureServerCredentials());
+  builder.RegisterService(&service);
+  // An idle daemon should be idle: one completion queue and one waiting thread are enough.
+  builder.SetSyncServerOption(grpc::ServerBuilder::SyncServerOption::NUM_CQS, 1);
+  builder.SetSyncServerOption(grpc::ServerBuilder::SyncServerOption::MIN_POLLERS, 1);
+  builder.SetSyncServerOption(grpc::ServerBuilder::SyncServerOption::MAX_POLLERS, 1);
+  builder.SetSyncServerOption(grpc::ServerBuilder::SyncServerOption::CQ_TIMEOUT_MSEC, 10'000);
+  // The socket is never open to others, not even for a moment.
+  const mode_t previous = ::umask(0177);
+  auto server = builder.BuildAndStart();
+  ::umask(previous);
+  if (!server || !std::filesystem::exists(socket, ignored)) {
+    return fail(ErrorCode::kUnavailable, "control.socket " + socket.string() +
+                                             ": cannot be made; is its folder there and writable?");
+  }
+  return ControlServer(std::move(server), socket);
+}
+
+ControlServer::~ControlServer() {
+  stop(std::chrono::seconds(1));
+}
+
+void ControlServer::stop(Duration patience) {
+  if (!server_) return;
+  server_->Shutdown(std::chrono::system_clock::now() +
+                    std::chrono::duration_cast<std::chrono::system_clock::duration>(patience));
+  server_.reset();
+  std::error_code ignored;
+  std::filesystem::remove(socket_, ignored);
+}
+
+}  // namespace skiptrain::daemon

@@ -1,0 +1,83 @@
+#include "daemon/state_dir.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+#include <fstream>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include "store/atomic_file.h"
+
+namespace skiptrain::daemon {
+namespace {
+
+std::string because(int error) {
+  return std::strerror(error);
+}
+
+}  // namespace
+
+Result<StateDir> StateDir::open(const std::filesystem::path& path) {
+  std::error_code made;
+  const bool fresh = std::filesystem::create_directories(path, made);
+  if (made) {
+    return fail(ErrorCode::kUnavailable,
+                "node.data_dir " + path.string() + ": cannot be made: " + made.message());
+  }
+  if (fresh) ::chmod(path.c_str(), 0700);
+  const auto lock_path = path / "lock";
+  const int lock = ::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (lock < 0) {
+    return fail(ErrorCode::kUnavailable,
+                "node.data_dir " + path.string() + ": cannot be written: " + because(errno));
+  }
+  if (::flock(lock, LOCK_EX | LOCK_NB) != 0) {
+    ::close(lock);
+    return fail(ErrorCode::kPreconditionFailed,
+                "node.data_dir " + path.string() + ": another skiptraind is running on it");
+  }
+  return StateDir(path, lock);
+}
+
+StateDir::StateDir(StateDir&& other) noexcept
+    : path_(std::move(other.path_)), lock_(std::exchange(other.lock_, -1)) {}
+
+StateDir& StateDir::operator=(StateDir&& other) noexcept {
+  std::swap(path_, other.path_);
+  std::swap(lock_, other.lock_);
+  return *this;
+}
+
+StateDir::~StateDir() {
+  if (lock_ >= 0) ::close(lock_);
+}
+
+Result<Incarnation> StateDir::next_incarnation() {
+  const auto file = path_ / "incarnation";
+  std::uint64_t last = 0;
+  if (std::ifstream in(file); in) {
+    std::string text;
+    in >> text;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), last);
+    if (error != std::errc() || end != text.data() + text.size()) {
+      return fail(ErrorCode::kCorrupt,
+                  file.string() + ": must be a whole number, not \"" + text +
+                      "\"; write a number above any earlier incarnation of this node into it");
+    }
+  }
+  const Incarnation next(last + 1);
+  if (auto written = store::write_file_atomically(file, std::to_string(next.value()) + "\n");
+      !written) {
+    return tl::unexpected(written.error());
+  }
+  return next;
+}
+
+}  // namespace skiptrain::daemon
