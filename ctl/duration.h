@@ -1,0 +1,16 @@
+// Durations as people type them: "500ms", "5s", "2m", "1h"; a bare number is seconds.
+#pragma once
+
+#include <string_view>
+
+#include "base/error.h"
+#include "base/units.h"
+
+namespace skiptrain::ctl {
+
+inline constexpr double kMaxDurationSeconds = 7.0 * 24 * 3600;
+
+// kInvalidArgument unless `text` is a positive number with an optional unit, at most a week.
+Result<Duration> parse_duration(std::string_view text);
+
+}  // namespace skiptrain::ctl

@@ -1,0 +1,85 @@
+#include "ctl/files.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+#include <utility>
+
+namespace skiptrain::ctl {
+namespace {
+
+constexpr mode_t kFileMode = 0644;
+
+std::string system_error(const std::string& path) {
+  return path + ": " + std::strerror(errno);
+}
+
+}  // namespace
+
+AtomicFile::AtomicFile(std::string path, std::string temporary, int fd)
+    : path_(std::move(path)), temporary_(std::move(temporary)), fd_(fd) {}
+
+AtomicFile::AtomicFile(AtomicFile&& other) noexcept
+    : path_(std::move(other.path_)),
+      temporary_(std::move(other.temporary_)),
+      fd_(std::exchange(other.fd_, -1)) {}
+
+AtomicFile::~AtomicFile() {
+  if (fd_ < 0) return;
+  close(fd_);
+  unlink(temporary_.c_str());
+}
+
+Result<AtomicFile> AtomicFile::create(const std::string& path) {
+  std::string temporary = path + ".XXXXXX";
+  const int fd = mkostemp(temporary.data(), O_CLOEXEC);
+  if (fd < 0) {
+    const ErrorCode code = errno == ENOENT ? ErrorCode::kNotFound : ErrorCode::kInvalidArgument;
+    return fail(code, "cannot write " + system_error(path));
+  }
+  return AtomicFile(path, std::move(temporary), fd);
+}
+
+Status AtomicFile::write(std::string_view data) {
+  while (!data.empty()) {
+    const ssize_t written = ::write(fd_, data.data(), data.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return fail(ErrorCode::kInternal, "cannot write " + system_error(path_));
+    data.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return {};
+}
+
+Status AtomicFile::commit() {
+  // mkostemp makes it private; what is exported is as readable as any other new file.
+  const mode_t mask = umask(0);
+  umask(mask);
+  if (fchmod(fd_, kFileMode & ~mask) != 0 || fsync(fd_) != 0 ||
+      rename(temporary_.c_str(), path_.c_str()) != 0) {
+    return fail(ErrorCode::kInternal, "cannot write " + system_error(path_));
+  }
+  close(std::exchange(fd_, -1));
+  return {};
+}
+
+Status write_file(const std::string& path, std::string_view data) {
+  auto file = AtomicFile::create(path);
+  if (!file) return tl::unexpected(file.error());
+  if (auto written = file->write(data); !written) return written;
+  return file->commit();
+}
+
+Result<std::string> read_file(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  if (!in) return fail(ErrorCode::kNotFound, "cannot read " + system_error(path));
+  std::ostringstream text;
+  text << in.rdbuf();
+  return std::move(text).str();
+}
+
+}  // namespace skiptrain::ctl

@@ -1,0 +1,34 @@
+// Writing files whole or not at all.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+
+namespace skiptrain::ctl {
+
+// A file that appears under its name only when it is complete: written next to it, synced, then
+// renamed over it. An instance that is not committed removes what it wrote.
+class AtomicFile {
+ public:
+  static Result<AtomicFile> create(const std::string& path);
+  AtomicFile(AtomicFile&& other) noexcept;
+  AtomicFile& operator=(AtomicFile&&) = delete;
+  ~AtomicFile();
+
+  Status write(std::string_view data);
+  Status commit();
+
+ private:
+  AtomicFile(std::string path, std::string temporary, int fd);
+  std::string path_;
+  std::string temporary_;
+  int fd_ = -1;
+};
+
+Status write_file(const std::string& path, std::string_view data);
+// kNotFound if it cannot be read.
+Result<std::string> read_file(const std::string& path);
+
+}  // namespace skiptrain::ctl

@@ -1,0 +1,50 @@
+#include "ctl/fleet.h"
+
+#include <algorithm>
+#include <atomic>
+#include <thread>
+
+namespace skiptrain::ctl {
+
+Outcome<Client> connect(const Globals& globals) {
+  const auto endpoint = parse_endpoint(globals.endpoint);
+  if (!endpoint) return tl::unexpected(to_failure(endpoint.error()));
+  return Client::connect(*endpoint, globals.timeout);
+}
+
+Outcome<Client> connect(const FleetNode& node, const Globals& globals) {
+  if (node.control.empty()) {
+    return failure(ExitCode::kUnreachable, "its control endpoint is not known",
+                   "set `control` in [[cluster.nodes]] of the asked node's configuration");
+  }
+  const auto endpoint = parse_endpoint(node.control);
+  if (!endpoint) return tl::unexpected(to_failure(endpoint.error()));
+  return Client::connect(*endpoint, globals.timeout);
+}
+
+Outcome<std::vector<FleetNode>> discover(const Globals& globals) {
+  auto client = connect(globals);
+  if (!client) return tl::unexpected(client.error());
+  const auto topology = client->topology();
+  if (!topology) return tl::unexpected(topology.error());
+  std::vector<FleetNode> fleet;
+  for (const auto& vertex : topology->vertices()) {
+    const bool is_asked = vertex.node_id() == topology->self();
+    fleet.push_back(
+        {vertex.node_id(), vertex.node_name(), is_asked ? globals.endpoint : vertex.control()});
+  }
+  return fleet;
+}
+
+void for_each_concurrently(std::size_t count, const std::function<void(std::size_t)>& work) {
+  std::atomic<std::size_t> next{0};
+  const auto drain = [&] {
+    for (std::size_t i = next++; i < count; i = next++) work(i);
+  };
+  std::vector<std::thread> threads;
+  for (std::size_t t = 1; t < std::min(count, kMaxConcurrentAsks); ++t) threads.emplace_back(drain);
+  drain();
+  for (std::thread& thread : threads) thread.join();
+}
+
+}  // namespace skiptrain::ctl

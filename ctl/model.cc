@@ -1,0 +1,146 @@
+// `eval` and `model export`: the committed model, measured or as a file.
+#include <unistd.h>
+
+#include <memory>
+#include <string>
+
+#include <CLI/CLI.hpp>
+
+#include "ctl/commands.h"
+#include "ctl/files.h"
+#include "ctl/node_command.h"
+
+namespace skiptrain::ctl {
+namespace {
+
+NodeCommand<v1::EvaluateResponse> evaluate_command(std::uint64_t samples) {
+  NodeCommand<v1::EvaluateResponse> command;
+  command.ask = [samples](Client& client) { return client.evaluate(samples); };
+  command.print = [](const v1::EvaluateResponse& e, Screen& screen) {
+    print_fields(screen, {{"accuracy", percent(e.accuracy())},
+                          {"loss", fixed(e.loss(), 4)},
+                          {"after rounds", std::to_string(e.round())},
+                          {"samples", std::to_string(e.samples())},
+                          {"took", seconds_text(e.seconds())}});
+  };
+  command.columns = {">accuracy", ">loss", ">after rounds", ">samples", ">took"};
+  command.rows = [](const v1::EvaluateResponse& e) {
+    return std::vector<Row>{{Cell(percent(e.accuracy())), Cell(fixed(e.loss(), 4)),
+                             Cell(std::to_string(e.round())), Cell(std::to_string(e.samples())),
+                             Cell(seconds_text(e.seconds()))}};
+  };
+  return command;
+}
+
+struct ExportFlags {
+  std::string format = "safetensors";
+  std::string file;
+};
+
+// What an export came to.
+struct Exported {
+  std::uint64_t round = 0;
+  std::uint64_t bytes = 0;
+};
+
+// Hands the file's bytes to `sink` and checks that all came.
+Outcome<Exported> stream_model(Client& client,
+                               const std::function<Status(std::string_view)>& sink) {
+  Exported done;
+  std::uint64_t announced = 0;
+  const auto end = client.export_model(v1::MODEL_FORMAT_SAFETENSORS,
+                                       [&](const v1::ExportModelResponse& piece) -> Outcome<void> {
+                                         if (done.bytes == 0) {
+                                           done.round = piece.round();
+                                           announced = piece.total_bytes();
+                                         }
+                                         if (auto written = sink(piece.data()); !written) {
+                                           return tl::unexpected(to_failure(written.error()));
+                                         }
+                                         done.bytes += piece.data().size();
+                                         return {};
+                                       });
+  if (!end) return tl::unexpected(end.error());
+  if (done.bytes != announced) {
+    return failure(ExitCode::kError,
+                   "the export broke off after " + std::to_string(done.bytes) + " of " +
+                       std::to_string(announced) + " bytes",
+                   "try again");
+  }
+  return done;
+}
+
+Outcome<ExitCode> export_to_screen(Context& context, Client& client) {
+  const auto done = stream_model(client, [&](std::string_view data) -> Status {
+    context.screen.out.write(data.data(), static_cast<std::streamsize>(data.size()));
+    if (!context.screen.out) return fail(ErrorCode::kInternal, "cannot write to standard output");
+    return {};
+  });
+  context.screen.out.flush();
+  if (!done) return tl::unexpected(done.error());
+  return ExitCode::kOk;
+}
+
+Outcome<ExitCode> export_to_file(Context& context, Client& client, const std::string& path) {
+  auto file = AtomicFile::create(path);
+  if (!file) return tl::unexpected(to_failure(file.error()));
+  const auto done = stream_model(client, [&](std::string_view data) { return file->write(data); });
+  if (!done) return tl::unexpected(done.error());
+  if (auto committed = file->commit(); !committed) {
+    return tl::unexpected(to_failure(committed.error()));
+  }
+  if (context.globals.json) {
+    context.screen.out << Json{{"file", path}, {"round", done->round}, {"bytes", done->bytes}}.dump(
+                              2)
+                       << '\n';
+  } else {
+    context.screen.out << path << ": the model after " << done->round << " rounds, "
+                       << bytes_text(done->bytes) << '\n';
+  }
+  return ExitCode::kOk;
+}
+
+Outcome<ExitCode> export_model(Context& context, const ExportFlags& flags) {
+  if (context.globals.all) {
+    return failure(ExitCode::kUsage, "model export writes one node's model; it goes without --all",
+                   "name the node with -e");
+  }
+  if (flags.format != "safetensors") {
+    return failure(ExitCode::kUsage, "--format " + flags.format + " is not known",
+                   "the only format is safetensors");
+  }
+  auto client = connect(context.globals);
+  if (!client) return tl::unexpected(client.error());
+  if (flags.file != "-") return export_to_file(context, *client, flags.file);
+  if (context.screen.terminal) {
+    return failure(ExitCode::kUsage, "a model is not written to a terminal",
+                   "redirect standard output, or name a file");
+  }
+  return export_to_screen(context, *client);
+}
+
+}  // namespace
+
+void add_model_commands(CLI::App& root, Selection& selection) {
+  auto* eval = root.add_subcommand("eval", "Loss and accuracy of the committed model");
+  auto samples = std::make_shared<std::uint64_t>(0);
+  eval->add_option("--samples", *samples, "Of the test set, a seeded subset; 0 for all")
+      ->capture_default_str();
+  eval->callback([&selection, samples] {
+    selection.action = [samples](Context& context) {
+      return run(context, evaluate_command(*samples));
+    };
+  });
+
+  auto* model = root.add_subcommand("model", "The committed model");
+  model->require_subcommand(1);
+  auto* to_file = model->add_subcommand("export", "Write the committed model to a file");
+  auto flags = std::make_shared<ExportFlags>();
+  to_file->add_option("--format", flags->format, "safetensors")->capture_default_str();
+  to_file->add_option("FILE", flags->file, "Where to; - is standard output")->required();
+  to_file->callback([&selection, flags] {
+    selection.action = [flags](Context& context) { return export_model(context, *flags); };
+  });
+}
+
+}  // namespace skiptrain::ctl

@@ -1,0 +1,66 @@
+// `peers`: the neighbours as the node sees them, and why a link is not there.
+#include <string>
+
+#include <CLI/CLI.hpp>
+
+#include "ctl/commands.h"
+#include "ctl/node_command.h"
+
+namespace skiptrain::ctl {
+namespace {
+
+Style link_style(const v1::Neighbour& neighbour) {
+  if (neighbour.link() == v1::LINK_STATE_CONNECTED) return Style::kGood;
+  return is_broken(neighbour) ? Style::kBad : Style::kDim;
+}
+
+Row peer_row(const v1::Neighbour& n) {
+  return {
+      Cell(node_text(n.node_id(), n.node_name())),
+      Cell(std::to_string(n.node_id())),
+      Cell(n.address()),
+      Cell(word(n.link()), link_style(n)),
+      Cell(n.activity() == v1::ACTIVITY_UNSPECIFIED ? "-" : word(n.activity())),
+      Cell(std::to_string(n.round())),
+      Cell(n.degree() == 0 ? "-" : std::to_string(n.degree())),
+      Cell(fixed(n.weight(), 4)),
+      Cell(std::to_string(n.updates_received())),
+      Cell(std::to_string(n.updates_late())),
+      Cell(std::to_string(n.updates_missed())),
+      Cell(std::to_string(n.updates_rejected())),
+      Cell(bytes_text(n.bytes_sent())),
+      Cell(bytes_text(n.bytes_received())),
+      Cell(n.last_heard_seconds() < 0 ? "never" : seconds_text(n.last_heard_seconds()) + " ago"),
+      Cell(n.last_error())};
+}
+
+NodeCommand<v1::ListPeersResponse> peers_command() {
+  NodeCommand<v1::ListPeersResponse> command;
+  command.ask = [](Client& client) { return client.peers(); };
+  command.columns = {"neighbour", ">id",       "address",  "link",      "activity", ">round",
+                     ">degree",   ">weight",   ">updates", ">late",     ">missed",  ">rejected",
+                     ">sent",     ">received", ">heard",   "last error"};
+  command.rows = [](const v1::ListPeersResponse& peers) {
+    std::vector<Row> rows;
+    for (const auto& neighbour : peers.neighbours()) rows.push_back(peer_row(neighbour));
+    return rows;
+  };
+  command.print = [columns = command.columns, rows = command.rows](
+                      const v1::ListPeersResponse& peers, Screen& screen) {
+    Table table(columns);
+    for (Row& row : rows(peers)) table.add(std::move(row));
+    table.print(screen);
+  };
+  return command;
+}
+
+}  // namespace
+
+void add_peers_command(CLI::App& root, Selection& selection) {
+  root.add_subcommand("peers", "The neighbours as this node sees them, with the last error of each")
+      ->callback([&selection] {
+        selection.action = [](Context& context) { return run(context, peers_command()); };
+      });
+}
+
+}  // namespace skiptrain::ctl

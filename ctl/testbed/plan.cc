@@ -1,0 +1,203 @@
+#include "ctl/testbed/plan.h"
+
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <random>
+#include <sstream>
+#include <system_error>
+#include <utility>
+
+#include <toml++/toml.h>
+
+#include "ctl/endpoint.h"
+#include "ctl/testbed/ports.h"
+#include "daemon/config/config.h"
+
+namespace skiptrain::ctl {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool is_program(const fs::path& path) {
+  std::error_code ignored;
+  return fs::is_regular_file(path, ignored) && access(path.c_str(), X_OK) == 0;
+}
+
+// The plain file if it is there, else the packed one.
+Result<fs::path> idx_file(const std::string& dataset, const std::string& name) {
+  for (const char* suffix : {"", ".gz"}) {
+    const fs::path path = fs::absolute(fs::path(dataset) / (name + suffix));
+    std::error_code ignored;
+    if (fs::exists(path, ignored)) return path;
+  }
+  return fail(ErrorCode::kNotFound, "--dataset " + dataset + ": there is no " + name + " and no " +
+                                        name +
+                                        ".gz; Debian's package dataset-fashion-mnist has them");
+}
+
+Result<daemon::DataSettings> data_settings(const TestbedOptions& options) {
+  daemon::DataSettings data;
+  const std::pair<fs::path*, const char*> files[] = {
+      {&data.train_images, "train-images-idx3-ubyte"},
+      {&data.train_labels, "train-labels-idx1-ubyte"},
+      {&data.test_images, "t10k-images-idx3-ubyte"},
+      {&data.test_labels, "t10k-labels-idx1-ubyte"}};
+  for (const auto& [field, name] : files) {
+    auto path = idx_file(options.dataset, name);
+    if (!path) return tl::unexpected(path.error());
+    *field = *std::move(path);
+  }
+  data.partition = options.partition;
+  return data;
+}
+
+std::string topology_spec(const TestbedOptions& options) {
+  constexpr std::string_view kFile = "file:";
+  if (!options.topology.starts_with(kFile)) return options.topology;
+  return std::string(kFile) + fs::absolute(options.topology.substr(kFile.size())).string();
+}
+
+// Applies "section.key=value" to the document.
+Status apply_setting(toml::table& document, const std::string& setting) {
+  const std::size_t equals = setting.find('=');
+  const std::size_t dot = setting.find('.');
+  if (equals == std::string::npos || dot == std::string::npos || dot > equals) {
+    return fail(ErrorCode::kInvalidArgument,
+                "--set " + setting + ": must be SECTION.KEY=VALUE, as in round.deadline=2s");
+  }
+  const std::string section = setting.substr(0, dot);
+  const std::string key = setting.substr(dot + 1, equals - dot - 1);
+  const std::string value = setting.substr(equals + 1);
+  toml::table& table = *document.insert(section, toml::table{}).first->second.as_table();
+  try {
+    toml::table parsed = toml::parse("value = " + value);
+    parsed["value"].visit([&](auto&& node) { table.insert_or_assign(key, node); });
+  } catch (const toml::parse_error&) {
+    table.insert_or_assign(key, value);
+  }
+  return {};
+}
+
+Result<std::string> with_settings(const std::string& toml, const TestbedOptions& options) {
+  if (options.settings.empty()) return toml;
+  toml::table document = toml::parse(toml);
+  for (const std::string& setting : options.settings) {
+    if (auto applied = apply_setting(document, setting); !applied) {
+      return tl::unexpected(applied.error());
+    }
+  }
+  std::ostringstream text;
+  text << document << '\n';
+  return std::move(text).str();
+}
+
+daemon::ClusterSettings cluster_settings(const TestbedOptions& options, const TestbedState& plan) {
+  daemon::ClusterSettings cluster;
+  // Two testbeds at once, or a leftover of one, must not mix: the first port tells them apart.
+  const std::string& first = plan.nodes.front().address;
+  cluster.id = "testbed-" + first.substr(first.rfind(':') + 1);
+  cluster.topology = topology_spec(options);
+  for (const TestbedNode& node : plan.nodes) {
+    cluster.nodes.push_back({NodeId(node.id), node.name, node.address, "unix:" + node.socket});
+  }
+  return cluster;
+}
+
+Result<std::string> short_socket_dir() {
+  std::string pattern = (fs::temp_directory_path() / "skiptrain-XXXXXX").string();
+  if (mkdtemp(pattern.data()) == nullptr) {
+    return fail(ErrorCode::kInternal, "cannot make a folder for sockets: " + pattern);
+  }
+  return pattern;
+}
+
+}  // namespace
+
+Result<std::string> find_skiptraind(const std::string& given) {
+  if (!given.empty()) {
+    if (is_program(given)) return fs::absolute(given).string();
+    return fail(ErrorCode::kNotFound, "--skiptraind " + given + ": is no program");
+  }
+  std::error_code ignored;
+  const fs::path beside = fs::read_symlink("/proc/self/exe", ignored).parent_path() / "skiptraind";
+  if (is_program(beside)) return beside.string();
+  const char* path = std::getenv("PATH");
+  std::istringstream folders(path == nullptr ? "" : path);
+  for (std::string folder; std::getline(folders, folder, ':');) {
+    if (is_program(fs::path(folder) / "skiptraind")) {
+      return fs::absolute(fs::path(folder) / "skiptraind").string();
+    }
+  }
+  return fail(ErrorCode::kNotFound,
+              "skiptraind is neither next to skipctl nor in $PATH; name it with --skiptraind");
+}
+
+Result<TestbedState> plan_testbed(const TestbedOptions& options, const std::string& dir) {
+  if (options.nodes < 1 || options.nodes > kMaxTestbedNodes) {
+    return fail(ErrorCode::kInvalidArgument, "--nodes " + std::to_string(options.nodes) +
+                                                 ": must be from 1 to " +
+                                                 std::to_string(kMaxTestbedNodes));
+  }
+  const auto ports = find_free_ports(options.nodes);
+  if (!ports) return tl::unexpected(ports.error());
+  TestbedState plan;
+  plan.dir = dir;
+  const std::string longest = dir + "/node-" + std::to_string(options.nodes - 1) + "/control.sock";
+  if (longest.size() > kMaxSocketPath) {
+    auto folder = short_socket_dir();
+    if (!folder) return tl::unexpected(folder.error());
+    plan.socket_dir = *std::move(folder);
+  }
+  for (std::uint32_t i = 0; i < options.nodes; ++i) {
+    TestbedNode node;
+    node.id = i;
+    node.name = "node-" + std::to_string(i);
+    node.address = "127.0.0.1:" + std::to_string((*ports)[i]);
+    node.directory = dir + "/" + node.name;
+    node.socket = plan.socket_dir.empty() ? node.directory + "/control.sock"
+                                          : plan.socket_dir + "/" + std::to_string(i) + ".sock";
+    node.config_file = node.directory + "/skiptraind.toml";
+    node.log_file = node.directory + "/skiptraind.log";
+    plan.nodes.push_back(std::move(node));
+  }
+  return plan;
+}
+
+Result<std::string> node_config(const TestbedOptions& options, const TestbedState& plan,
+                                std::size_t position) {
+  const TestbedNode& node = plan.nodes[position];
+  auto data = data_settings(options);
+  if (!data) return tl::unexpected(data.error());
+  daemon::Config config;
+  config.node.id = NodeId(node.id);
+  config.node.name = node.name;
+  config.node.data_dir = node.directory;
+  if (!options.profiles.empty()) {
+    config.node.profile = options.profiles[position % options.profiles.size()];
+  }
+  const auto level = daemon::parse_log_level(options.log_level);
+  if (!level) return tl::unexpected(level.error());
+  config.log.level = *level;
+  config.control.socket = node.socket;
+  config.cluster = cluster_settings(options, plan);
+  config.run = {.id = "testbed", .rounds = options.rounds, .seed = options.seed};
+  config.schedule = options.schedule;
+  config.energy.budget_wh = options.budget_wh;
+  config.energy.budget_fraction = options.budget_fraction;
+  config.model.name = options.model;
+  config.data = *std::move(data);
+  config.train.local_steps = options.local_steps;
+  config.train.batch_size = options.batch_size;
+  config.train.lr = options.lr;
+  config.round.evaluate_every = options.evaluate_every;
+  config.round.evaluate_samples = options.evaluate_samples;
+  auto toml = with_settings(daemon::to_toml(config), options);
+  if (!toml) return toml;
+  const auto accepted = daemon::parse_config(*toml, node.config_file);
+  if (!accepted) return tl::unexpected(accepted.error());
+  return toml;
+}
+
+}  // namespace skiptrain::ctl

@@ -1,0 +1,43 @@
+// testbed.json: which processes belong to the testbed in a folder, so that `testbed status`,
+// `down`, `kill` and `start` find them from another shell. It stays when the testbed has ended, and
+// marks the folder as one whose contents a new testbed may replace.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "ctl/testbed/process.h"
+
+namespace skiptrain::ctl {
+
+inline constexpr const char* kStateFile = "testbed.json";
+
+struct TestbedNode {
+  std::uint64_t id = 0;
+  std::string name;
+  std::string address;    // HOST:PORT of its peer listener
+  std::string directory;  // its data, config and log
+  std::string socket;     // of its control service
+  std::string config_file;
+  std::string log_file;
+  ProcessId process;  // pid 0: not started, or ended by us
+};
+
+struct TestbedState {
+  std::string dir;         // absolute
+  std::string socket_dir;  // a folder of short paths under /tmp; empty if dir's are short enough
+  std::string skiptraind;
+  std::vector<TestbedNode> nodes;
+
+  bool is_live() const;      // at least one daemon runs
+  bool was_started() const;  // and not ended by us since; its daemons may have died
+};
+
+// Atomically replaces DIR/testbed.json.
+Status save(const TestbedState& state);
+// kNotFound if the folder holds no testbed; kCorrupt if the file cannot be understood.
+Result<TestbedState> load_state(const std::string& dir);
+
+}  // namespace skiptrain::ctl

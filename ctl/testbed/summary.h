@@ -1,0 +1,54 @@
+// What a run came to: the numbers that `testbed run` and the simulator print.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "ctl/render.h"
+
+namespace skiptrain::ctl {
+
+// Over the nodes; std divides by their number (numpy's default).
+struct Statistics {
+  double mean = 0.0;
+  double std = 0.0;
+  double min = 0.0;
+  double max = 0.0;
+};
+// All NaN for no values.
+Statistics statistics_of(const std::vector<double>& values);
+
+struct NodeSummary {
+  std::uint64_t id = 0;
+  std::string name;
+  std::string profile;
+  double test_accuracy = 0.0;  // 0 to 1, on the whole test set, after the last round
+  double test_loss = 0.0;
+  std::uint64_t train_rounds = 0;
+  double energy_wh = 0.0;
+  double dpsgd_equivalent_wh = 0.0;  // had it trained in every round
+  std::uint64_t bytes_sent = 0;
+  std::uint64_t resident_bytes = 0;
+};
+
+struct RunSummary {
+  std::uint64_t rounds = 0;
+  std::string policy;  // "skiptrain 4/4"
+  std::string topology;
+  std::string model;
+  std::uint64_t seed = 0;
+  double wall_seconds = 0.0;        // from the daemons' start to the last final evaluation
+  double consensus_distance = 0.0;  // sqrt(mean_i ||x_i - mean x||^2), of the final models
+  std::vector<NodeSummary> nodes;
+};
+
+nlohmann::ordered_json to_json(const RunSummary& summary);
+void print_summary(const RunSummary& summary, Screen& screen);
+
+// DESIGN.md section 1. All models must have the same length; 0 for none.
+double consensus_distance(const std::vector<std::vector<float>>& models);
+
+}  // namespace skiptrain::ctl

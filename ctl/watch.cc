@@ -1,0 +1,152 @@
+#include "ctl/watch.h"
+
+#include <algorithm>
+#include <chrono>
+#include <limits>
+#include <memory>
+#include <thread>
+
+#include <CLI/CLI.hpp>
+
+#include "ctl/commands.h"
+#include "ctl/duration.h"
+#include "ctl/node_command.h"
+#include "ctl/status.h"
+
+namespace skiptrain::ctl {
+namespace {
+
+struct Flags {
+  std::string interval = "1s";
+  std::uint64_t count = 0;  // 0: until interrupted
+};
+
+// A node that is slow to answer must not hold up the picture of the others for long.
+constexpr Duration kWatchTimeout = std::chrono::seconds(3);
+
+Outcome<std::vector<FleetNode>> watched_fleet(const Globals& globals) {
+  if (globals.all) return discover(globals);
+  auto client = connect(globals);
+  if (!client) return tl::unexpected(client.error());
+  const auto status = client->status();
+  if (!status) return tl::unexpected(status.error());
+  return std::vector<FleetNode>{{status->node_id(), status->node_name(), globals.endpoint}};
+}
+
+std::vector<WatchedNode> look(const std::vector<FleetNode>& fleet, const Globals& globals) {
+  const auto answers = ask_all<v1::GetStatusResponse>(
+      fleet, globals, [](Client& client) { return client.status(); });
+  std::vector<WatchedNode> nodes;
+  for (std::size_t i = 0; i < fleet.size(); ++i) {
+    nodes.push_back({node_text(fleet[i].id, fleet[i].name), std::nullopt});
+    if (answers[i]) nodes.back().status = *answers[i];
+  }
+  return nodes;
+}
+
+// Below the table: what a row has no room for.
+std::vector<std::string> remarks(const std::vector<WatchedNode>& nodes) {
+  std::vector<std::string> lines;
+  for (const WatchedNode& node : nodes) {
+    if (!node.status) continue;
+    const bool says_more = !node.status->waiting_for().empty() || !node.status->failure().empty();
+    if (says_more) lines.push_back(node.name + ": " + phase_text(*node.status));
+  }
+  return lines;
+}
+
+Json watch_json(const std::vector<WatchedNode>& nodes) {
+  Json list = Json::array();
+  for (const WatchedNode& node : nodes) {
+    list.push_back({{"node_name", node.name},
+                    {"ok", node.status.has_value()},
+                    {"answer", node.status ? to_json(*node.status) : Json(nullptr)}});
+  }
+  return Json{{"nodes", std::move(list)}};
+}
+
+Outcome<ExitCode> watch(Context& context, const Flags& flags) {
+  const auto interval = parse_duration(flags.interval);
+  if (!interval) return tl::unexpected(to_failure(interval.error()));
+  Globals globals = context.globals;
+  const auto fleet = watched_fleet(globals);
+  if (!fleet) return tl::unexpected(fleet.error());
+  if (!globals.timeout) globals.timeout = kWatchTimeout;
+  LiveBlock block(context.screen.out, context.screen.width);
+  bool silent = false;
+  for (std::uint64_t shown = 0; flags.count == 0 || shown < flags.count; ++shown) {
+    if (shown > 0) std::this_thread::sleep_for(*interval);
+    const auto nodes = look(*fleet, globals);
+    silent = std::any_of(nodes.begin(), nodes.end(), [](const auto& n) { return !n.status; });
+    if (globals.json) {
+      context.screen.out << watch_json(nodes).dump() << std::endl;
+    } else if (context.screen.terminal) {
+      auto lines = watch_table(nodes).lines(false);
+      for (std::string& line : remarks(nodes)) lines.push_back(std::move(line));
+      lines.push_back(watch_line(nodes));
+      block.draw(lines);
+    } else {
+      context.screen.out << watch_line(nodes) << std::endl;
+    }
+  }
+  return silent ? ExitCode::kDegraded : ExitCode::kOk;
+}
+
+}  // namespace
+
+Table watch_table(const std::vector<WatchedNode>& nodes) {
+  std::vector<std::string> titles = {"node"};
+  titles.insert(titles.end(), status_columns().begin(), status_columns().end());
+  Table table(titles);
+  for (const WatchedNode& node : nodes) {
+    Row row =
+        node.status ? status_row(*node.status) : Row{Cell(""), Cell("no answer", Style::kBad)};
+    row.insert(row.begin(), Cell(node.name));
+    table.add(std::move(row));
+  }
+  return table;
+}
+
+std::string watch_line(const std::vector<WatchedNode>& nodes) {
+  std::uint64_t slowest = std::numeric_limits<std::uint64_t>::max();
+  std::uint64_t total = 0;
+  double trained = 0;
+  double accuracy = 0;
+  double energy_wh = 0;
+  std::size_t answered = 0;
+  std::size_t evaluated = 0;
+  for (const WatchedNode& node : nodes) {
+    if (!node.status) continue;
+    ++answered;
+    slowest = std::min(slowest, node.status->round());
+    total = std::max(total, node.status->total_rounds());
+    trained += static_cast<double>(node.status->train_rounds());
+    energy_wh += node.status->energy_spent_wh();
+    if (node.status->has_last_evaluation()) {
+      accuracy += node.status->last_evaluation().accuracy();
+      ++evaluated;
+    }
+  }
+  const std::string of_all =
+      std::to_string(answered) + " of " + std::to_string(nodes.size()) + " nodes";
+  if (answered == 0) return of_all + " answer";
+  std::string line = "round " + std::to_string(slowest) + "/" + std::to_string(total) +
+                     "  trained " + fixed(trained / static_cast<double>(answered), 1);
+  line += "  accuracy " + (evaluated == 0 ? "-" : percent(accuracy / double(evaluated)));
+  line += "  energy " + watt_hours(energy_wh);
+  if (answered < nodes.size()) line += "  (" + of_all + " answer)";
+  return line;
+}
+
+void add_watch_command(CLI::App& root, Selection& selection) {
+  auto* command = root.add_subcommand("watch", "A live table; with --all of every node");
+  auto flags = std::make_shared<Flags>();
+  command->add_option("--interval", flags->interval, "Time between looks")->capture_default_str();
+  command->add_option("--count", flags->count, "Looks before it ends; 0: until interrupted")
+      ->capture_default_str();
+  command->callback([&selection, flags] {
+    selection.action = [flags](Context& context) { return watch(context, *flags); };
+  });
+}
+
+}  // namespace skiptrain::ctl
