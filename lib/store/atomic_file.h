@@ -1,0 +1,17 @@
+// Replaces a file at once and durably: temp file beside it, fsync, rename, fsync of the directory.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+
+namespace skiptrain::store {
+
+// Writes `pieces` one after the other as the new content of `path`; mode 0600. On an error the old
+// file is untouched and the temp file gone. kUnavailable, with the path and the system's reason; a
+// failed fsync is final, since the kernel may have dropped the data: do not try again.
+Status replace_file(const std::string& path, std::span<const std::string_view> pieces);
+
+}  // namespace skiptrain::store
