@@ -12,8 +12,10 @@ std::optional<std::uint64_t> EnergyBudget::rounds_in(WattHours amount) const {
   // Sums of k equal charges differ from k times the charge by rounding errors; without this slack
   // the last round of an exactly sized budget would be lost to them.
   constexpr double kSlack = 1e-9;
-  if (cost_per_round_.value() <= 0) return std::numeric_limits<std::uint64_t>::max();
+  constexpr std::uint64_t kMost = std::numeric_limits<std::uint64_t>::max();
+  if (cost_per_round_.value() <= 0) return kMost;
   const double rounds = std::floor(amount / cost_per_round_ + kSlack);
+  if (rounds >= static_cast<double>(kMost)) return kMost;
   return rounds <= 0 ? 0 : static_cast<std::uint64_t>(rounds);
 }
 
