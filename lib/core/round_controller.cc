@@ -32,8 +32,8 @@ std::vector<NodeId> RoundController::waiting_for(const Neighbourhood& neighbours
 bool RoundController::anybody_takes_part(const Neighbourhood& neighbours) const {
   return std::ranges::any_of(neighbours.all(), [this](const auto& entry) {
     const Neighbour& neighbour = entry.second;
-    return neighbour.connected &&
-           (neighbour.activity == Activity::kRunning || neighbour.next_round > round());
+    const bool passed_us = neighbour.connected && neighbour.next_round > round();
+    return passed_us || Neighbourhood::worth_waiting_for(neighbour, round());
   });
 }
 

@@ -1,0 +1,206 @@
+#include "core/topology.h"
+
+#include <string>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace skiptrain::core {
+namespace {
+
+using testing::HasSubstr;
+
+Result<Topology> try_build(const std::string& spec, std::size_t nodes, std::uint64_t seed = 1) {
+  const auto parsed = parse_topology_spec(spec);
+  if (!parsed) return tl::unexpected(parsed.error());
+  return build_topology(*parsed, nodes, seed);
+}
+Topology build(const std::string& spec, std::size_t nodes, std::uint64_t seed = 1) {
+  auto graph = try_build(spec, nodes, seed);
+  EXPECT_TRUE(graph) << spec << ": " << (graph ? "" : graph.error().message);
+  return graph.value_or(Topology(0));
+}
+std::string build_error(const std::string& spec, std::size_t nodes) {
+  const auto graph = try_build(spec, nodes);
+  EXPECT_FALSE(graph) << spec << " on " << nodes;
+  if (graph) return "";
+  EXPECT_EQ(graph.error().code, ErrorCode::kInvalidArgument);
+  return graph.error().message;
+}
+
+// Simple (ascending neighbours without repeats or self loops), symmetric and connected.
+void expect_sound(const Topology& graph) {
+  for (Topology::Position node = 0; node < graph.node_count(); ++node) {
+    const auto& neighbours = graph.neighbours(node);
+    for (std::size_t k = 0; k < neighbours.size(); ++k) {
+      EXPECT_NE(neighbours[k], node);
+      if (k > 0) {
+        EXPECT_LT(neighbours[k - 1], neighbours[k]);
+      }
+      EXPECT_TRUE(graph.has_edge(neighbours[k], node));
+    }
+  }
+  EXPECT_TRUE(graph.is_connected());
+}
+
+void expect_degree(const Topology& graph, std::size_t degree) {
+  for (Topology::Position node = 0; node < graph.node_count(); ++node) {
+    ASSERT_EQ(graph.degree(node), degree) << "node " << node;
+  }
+}
+
+TEST(TopologySpecTest, EverySpecPrintsAsItWasWritten) {
+  for (const std::string text :
+       {"ring", "complete", "star", "torus", "regular:4", "file:/etc/edges.txt"}) {
+    const auto spec = parse_topology_spec(text);
+    ASSERT_TRUE(spec) << text;
+    EXPECT_EQ(to_string(*spec), text);
+  }
+}
+
+TEST(TopologySpecTest, RefusesWhatItDoesNotKnow) {
+  for (const std::string text : {"", "Ring", "mesh", "file:", "regular", "regularly"}) {
+    const auto spec = parse_topology_spec(text);
+    ASSERT_FALSE(spec) << text;
+    EXPECT_THAT(spec.error().message, HasSubstr("\"" + text + "\""));
+    EXPECT_THAT(spec.error().message, HasSubstr("regular:D"));
+  }
+}
+
+TEST(TopologySpecTest, RefusesADegreeThatIsNoWholeNumber) {
+  for (const std::string text : {"regular:", "regular:x", "regular:4x", "regular:-1", "regular:0",
+                                 "regular: 4", "regular:99999999999999999999"}) {
+    const auto spec = parse_topology_spec(text);
+    ASSERT_FALSE(spec) << text;
+    EXPECT_THAT(spec.error().message, HasSubstr("degree"));
+  }
+}
+
+TEST(TopologyTest, RingJoinsEachNodeToTwo) {
+  const Topology ring = build("ring", 7);
+  expect_sound(ring);
+  expect_degree(ring, 2);
+  EXPECT_EQ(ring.neighbours(0), (std::vector<Topology::Position>{1, 6}));
+  EXPECT_EQ(ring.diameter(), 3u);
+}
+
+TEST(TopologyTest, SmallRingsAreAnEdgeAndALoneNode) {
+  expect_degree(build("ring", 2), 1);
+  EXPECT_EQ(build("ring", 1).edges().size(), 0u);
+  EXPECT_EQ(build("ring", 1).diameter(), 0u);
+}
+
+TEST(TopologyTest, CompleteJoinsAllPairs) {
+  const Topology complete = build("complete", 9);
+  expect_sound(complete);
+  expect_degree(complete, 8);
+  EXPECT_EQ(complete.edges().size(), 36u);
+  EXPECT_EQ(complete.diameter(), 1u);
+}
+
+TEST(TopologyTest, StarHasItsCentreAtPositionZero) {
+  const Topology star = build("star", 6);
+  expect_sound(star);
+  EXPECT_EQ(star.degree(0), 5u);
+  for (Topology::Position leaf = 1; leaf < 6; ++leaf) EXPECT_EQ(star.degree(leaf), 1u);
+  EXPECT_EQ(star.diameter(), 2u);
+}
+
+TEST(TopologyTest, TorusIsTheMostNearlySquareGrid) {
+  const Topology square = build("torus", 16);
+  expect_sound(square);
+  expect_degree(square, 4);
+  EXPECT_EQ(square.diameter(), 4u);
+  const Topology oblong = build("torus", 12);  // 3 x 4
+  expect_sound(oblong);
+  expect_degree(oblong, 4);
+  // In a 2 x 3 torus both ways around the short side are one edge.
+  expect_degree(build("torus", 6), 3);
+}
+
+TEST(TopologyTest, TorusNeedsAProductOfTwoSides) {
+  EXPECT_THAT(build_error("torus", 13), HasSubstr("13 is not such a product"));
+  EXPECT_THAT(build_error("torus", 1), HasSubstr("rows x columns"));
+}
+
+struct RegularCase {
+  std::size_t nodes;
+  std::size_t degree;
+};
+class RegularTopologyTest : public testing::TestWithParam<RegularCase> {};
+
+TEST_P(RegularTopologyTest, IsRegularSimpleAndConnectedForEverySeed) {
+  const auto [nodes, degree] = GetParam();
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    const Topology graph = build("regular:" + std::to_string(degree), nodes, seed);
+    expect_sound(graph);
+    expect_degree(graph, degree);
+  }
+}
+INSTANTIATE_TEST_SUITE_P(Sizes, RegularTopologyTest,
+                         testing::Values(RegularCase{2, 1}, RegularCase{3, 2}, RegularCase{4, 3},
+                                         RegularCase{8, 3}, RegularCase{9, 4}, RegularCase{16, 4},
+                                         RegularCase{20, 2}, RegularCase{10, 8},
+                                         RegularCase{32, 31}, RegularCase{256, 6}),
+                         [](const auto& info) {
+                           return "n" + std::to_string(info.param.nodes) + "_d" +
+                                  std::to_string(info.param.degree);
+                         });
+
+TEST(RegularTopologyTest, SeedDecidesTheGraph) {
+  EXPECT_EQ(build("regular:4", 64, 5), build("regular:4", 64, 5));
+  EXPECT_NE(build("regular:4", 64, 5), build("regular:4", 64, 6));
+}
+
+// A random regular graph has a short diameter (about log n / log(d - 1)), the circulant that the
+// switches start from a long one.
+TEST(RegularTopologyTest, IsWellMixed) {
+  EXPECT_LE(build("regular:4", 512).diameter(), 10u);
+}
+
+TEST(RegularTopologyTest, RefusesWhatDoesNotExist) {
+  EXPECT_THAT(build_error("regular:3", 7), HasSubstr("must be even"));
+  EXPECT_THAT(build_error("regular:8", 8), HasSubstr("below the number of nodes"));
+  EXPECT_THAT(build_error("regular:9", 8), HasSubstr("regular:9 on 8 nodes"));
+  EXPECT_THAT(build_error("regular:1", 4), HasSubstr("degree 1"));
+}
+
+TEST(RegularTopologyTest, BuildsThousandsOfNodes) {
+  const Topology graph = build("regular:8", 4096);
+  EXPECT_TRUE(graph.is_connected());
+  expect_degree(graph, 8);
+}
+
+TEST(TopologyTest, RefusesNoNodesTooManyAndAnUnreadFile) {
+  EXPECT_THAT(build_error("ring", 0), HasSubstr("1 to 1000000"));
+  EXPECT_THAT(build_error("ring", kMaxTopologyNodes + 1), HasSubstr("not 1000001"));
+  EXPECT_THAT(build_error("file:edges.txt", 4), HasSubstr("file:edges.txt"));
+}
+
+TEST(TopologyTest, EdgesAreListedOnceInOrder) {
+  Topology graph(4);
+  graph.add_edge(3, 1);
+  graph.add_edge(0, 2);
+  graph.add_edge(1, 3);
+  const std::vector<std::pair<Topology::Position, Topology::Position>> expected = {{0, 2}, {1, 3}};
+  EXPECT_EQ(graph.edges(), expected);
+  graph.remove_edge(1, 3);
+  EXPECT_FALSE(graph.has_edge(3, 1));
+  EXPECT_EQ(graph.edges().size(), 1u);
+}
+
+TEST(TopologyTest, ConnectednessSeesEveryNode) {
+  Topology graph(5);
+  EXPECT_FALSE(graph.is_connected());
+  graph.add_edge(0, 1);
+  graph.add_edge(2, 3);
+  graph.add_edge(3, 4);
+  EXPECT_FALSE(graph.is_connected());
+  graph.add_edge(1, 2);
+  EXPECT_TRUE(graph.is_connected());
+  EXPECT_EQ(graph.diameter(), 4u);
+  EXPECT_TRUE(Topology(1).is_connected());
+}
+
+}  // namespace
+}  // namespace skiptrain::core
