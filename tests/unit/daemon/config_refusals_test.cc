@@ -1,0 +1,165 @@
+// What a config is refused for, and in which words.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/unit/daemon/config_fixture.h"
+
+namespace skiptrain::daemon {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+std::string refusal(const std::string& toml) {
+  const auto config = parse(toml);
+  EXPECT_FALSE(config.has_value()) << toml;
+  if (config) return "";
+  EXPECT_EQ(config.error().code, ErrorCode::kInvalidArgument);
+  return config.error().message;
+}
+
+std::string at(int line, const std::string& rest) {
+  return std::string(kFile) + ":" + std::to_string(line) + ": " + rest;
+}
+
+std::string with(const std::string& more) {
+  return kValidToml + more;
+}
+
+TEST(ConfigRefusalsTest, ReportsEveryProblemInTheOrderOfLines) {
+  EXPECT_EQ(refusal(with("std = 0\n[log]\nlevel = \"loud\"\n[run2]\n")),
+            at(26, "data.std = 0: must be a number above 0") + "\n" +
+                at(28,
+                   "log.level = \"loud\": must be one of \"trace\", \"debug\", \"info\", "
+                   "\"warn\", \"error\", \"off\"") +
+                "\n" + at(29, "[run2]: unknown table; did you mean \"run\"?"));
+}
+
+TEST(ConfigRefusalsTest, SuggestsTheKeyThatWasMeant) {
+  EXPECT_EQ(refusal(edited("rounds = 80", "rounds = 80\nsead = 1")),
+            at(19, "run.sead: unknown key; did you mean \"seed\"?"));
+  EXPECT_EQ(refusal(edited("rounds = 80", "rounds = 80\npolicy = 1")),
+            at(19, "run.policy: unknown key; it belongs in [schedule]"));
+  EXPECT_EQ(refusal(edited("id = 7", "id = 7\nadress = 1")),
+            at(9, "cluster.nodes[0].adress: unknown key; did you mean \"address\"?"));
+  EXPECT_EQ(refusal(edited("rounds = 80", "rounds = 80\nxyzzyplugh = 1")),
+            at(19, "run.xyzzyplugh: unknown key"));
+  EXPECT_THAT(refusal("log = 3\n" + kValidToml), HasSubstr(at(1, "log = 3: must be a table")));
+}
+
+TEST(ConfigRefusalsTest, NamesWhatIsMissing) {
+  EXPECT_THAT(refusal(edited("rounds = 80\n", "")), HasSubstr(at(16, "run.rounds: must be set")));
+  const std::string all = refusal("");
+  for (const char* key : {"node.id", "cluster.id", "cluster.topology", "cluster.nodes", "run.id",
+                          "run.rounds", "model.name", "data.train_images", "data.test_labels"}) {
+    EXPECT_THAT(all, HasSubstr(std::string(key) + ": must be"));
+  }
+}
+
+TEST(ConfigRefusalsTest, ChecksTypeAndRangeOfEachKind) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"[train]\nbatch_size = 0\n", "train.batch_size = 0: must be an integer from 1 to 65536"},
+      {"[train]\nbatch_size = 3.5\n", "train.batch_size = 3.5: must be an integer"},
+      {"[train]\nbatch_size = \"32\"\n", "train.batch_size = \"32\": must be an integer"},
+      {"[train]\nlr = nan\n", "train.lr = nan: must be a number above 0"},
+      {"[train]\nlr = inf\n", "train.lr = inf: must be a number above 0"},
+      {"[train]\nmomentum = 1\n", "train.momentum = 1: must be a number from 0 to below 1"},
+      {"[train]\nkeep_optimizer_state = 1\n", "must be true or false"},
+      {"[schedule]\ngamma_train = 0\n", "gamma_train = 0: must be an integer from 1 to 1000000"},
+      {"[schedule]\npolicy = \"sgd\"\n", "must be one of \"dpsgd\", \"skiptrain\""},
+      {"[round]\ndeadline = \"5\"\n", "must be \"auto\" or a time from \"1ms\" to \"24h\""},
+      {"[round]\ndeadline = 5\n", "round.deadline = 5: must be \"auto\" or a time"},
+      {"[round]\nstart_timeout = \"auto\"\n", "must be a time from \"0s\""},
+      {"[transport]\nkeepalive = \"999ms\"\n", "must be a time from \"1s\" to \"60m\""},
+      {"[transport]\nchunk_bytes = 1048577\n", "must be an integer from 262144 to 1048576"},
+      {"partition = \"shards:0\"\n", "data.partition = \"shards:0\": must be iid, shards:K"},
+      {"[energy]\nbudget_fraction = 1.1\n", "must be a number from 0 to 1"},
+      {"[energy]\nmeter = \"guess\"\n", "must be one of \"model\", \"rapl\""},
+      {"[energy]\nmeter = \"constant\"\n", "needs energy.constant_watts"},
+      {"[log]\nlevel = 2020-02-02\n", "log.level = 2020-02-02: must be one of"},
+  };
+  for (const auto& [toml, message] : cases) {
+    EXPECT_THAT(refusal(with(toml)), HasSubstr(message)) << toml;
+  }
+  EXPECT_THAT(refusal(edited("name = \"gn-lenet\"", "name = \"mlp\"\nhidden = []")),
+              HasSubstr("model.hidden = []: must be a list of 1 to 16 items"));
+  EXPECT_THAT(refusal(edited("gn-lenet", "resnet")), HasSubstr("must be one of \"gn-lenet\""));
+  EXPECT_THAT(refusal(edited("rounds = 80", "rounds = -1")), HasSubstr("of 0 or more"));
+  EXPECT_THAT(refusal(edited("\"r\"", "\"a b\"")), HasSubstr("run.id = \"a b\": must be 1 to 64"));
+  EXPECT_THAT(refusal(edited("\"/tmp/n1\"", "\"\"")), HasSubstr("must be a path, not empty"));
+}
+
+TEST(ConfigRefusalsTest, FindsDuplicatesAndNodesThatAreNotThere) {
+  EXPECT_THAT(refusal(edited("id = 7", "id = 3")),
+              HasSubstr(at(14, "cluster.nodes[2].id = 3: must be unique; the entry on line 8")));
+  EXPECT_THAT(refusal(edited(":7407", ":7403")), HasSubstr("[2].address = \"127.0.0.1:7403\""));
+  EXPECT_THAT(refusal(edited("id = 1\n", "id = 2\n")),
+              HasSubstr(at(2, "node.id = 2: must be the id of one of [[cluster.nodes]]")));
+}
+
+TEST(ConfigRefusalsTest, ChecksAddresses) {
+  for (const char* address : {"", "127.0.0.1", "127.0.0.1:", ":7400", "127.0.0.1:70000",
+                              "127.0.0.1:-1", "::1:7400", "[::1]", "[zz]:1", "a b:1", "h:1x"}) {
+    EXPECT_THAT(refusal(edited("127.0.0.1:7407", address)), HasSubstr("must be HOST:PORT"))
+        << address;
+  }
+  // Port 0 is for the node's own listener alone.
+  EXPECT_THAT(refusal(edited(":7407", ":0")), HasSubstr("must have a port from 1 to 65535"));
+  EXPECT_TRUE(parse(edited(":7401", ":0")).has_value());
+  EXPECT_TRUE(parse(edited("127.0.0.1:7407", "[fe80::1]:7407")).has_value());
+  EXPECT_TRUE(parse(edited("127.0.0.1:7407", "edge-7.example.org:7407")).has_value());
+}
+
+TEST(ConfigRefusalsTest, OpenListenerNeedsTheWordInsecure) {
+  for (const char* host : {"0.0.0.0", "192.168.1.5", "[::]", "edge-1.local", "128.0.0.1"}) {
+    const std::string open = edited("127.0.0.1:7401", std::string(host) + ":7401");
+    EXPECT_THAT(refusal(open), HasSubstr("certificates are not there yet")) << host;
+    EXPECT_TRUE(parse(open + "[security]\ninsecure = true\n").has_value()) << host;
+  }
+  for (const char* host : {"127.8.9.1", "[::1]", "localhost"}) {
+    EXPECT_TRUE(parse(edited("127.0.0.1:7401", std::string(host) + ":7401")).has_value()) << host;
+  }
+  // What counts is where it listens, not how others reach it.
+  const std::string relayed = edited("127.0.0.1:7401", "192.168.1.5:7401");
+  EXPECT_TRUE(
+      parse(edited("[cluster]", "listen = \"127.0.0.1:7401\"\n[cluster]", relayed)).has_value());
+  EXPECT_THAT(refusal(edited("[cluster]", "listen = \"0.0.0.0:7401\"\n[cluster]")),
+              HasSubstr(at(4, "node.listen = \"0.0.0.0:7401\": must be a loopback address")));
+}
+
+TEST(ConfigRefusalsTest, ChoosesBetweenKeysThatExcludeEachOther) {
+  EXPECT_THAT(refusal(with("[energy]\nbudget_wh = 1\nbudget_fraction = 0.5\n")),
+              HasSubstr(at(28, "energy.budget_fraction = 0.5: must be left out")));
+  EXPECT_THAT(refusal(with("[train]\nlocal_steps = 5\nlocal_epochs = 1\n")),
+              HasSubstr(at(28, "train.local_epochs = 1: must be 0 or left out")));
+}
+
+TEST(ConfigRefusalsTest, TopologyMustExistForThisManyNodes) {
+  EXPECT_THAT(refusal(edited("\"ring\"", "\"wheel\"")),
+              HasSubstr(at(6, "cluster.topology = \"wheel\": must be ring, complete, star")));
+  EXPECT_THAT(refusal(edited("\"ring\"", "\"regular:1\"")), HasSubstr(at(6, "cluster.topology")));
+  EXPECT_THAT(refusal(edited("\"ring\"", "\"regular:3\"")), HasSubstr("degree"));
+  EXPECT_THAT(refusal(edited("\"ring\"", "\"torus\"")), HasSubstr("torus"));
+}
+
+TEST(ConfigRefusalsTest, ControlSocketMustFitAUnixAddress) {
+  const std::string deep = "/" + std::string(kMaxSocketPathBytes, 'd');
+  EXPECT_THAT(refusal(edited("/tmp/n1", deep)), HasSubstr("at most 107 bytes"));
+  EXPECT_TRUE(parse(edited("/tmp/n1", deep) + "[control]\nsocket = \"/tmp/s\"\n").has_value());
+}
+
+TEST(ConfigRefusalsTest, TextThatIsNotTomlHasALineToo) {
+  EXPECT_THAT(refusal("[node]\nid = \n"), HasSubstr(at(2, "not TOML: ")));
+  EXPECT_THAT(refusal("a = 1\na = 2\n"), HasSubstr(at(2, "not TOML: ")));
+  EXPECT_THAT(refusal(std::string("\x00\xff\xfe garbage", 11)), HasSubstr("not TOML: "));
+  EXPECT_THAT(refusal("a = " + std::string(100'000, '[')), HasSubstr("not TOML: "));
+}
+
+TEST(ConfigRefusalsTest, LongAndOddValuesAreShownShortAndEscaped) {
+  const std::string message = refusal(edited("\"r\"", "\"" + std::string(5000, 'x') + "\""));
+  EXPECT_LT(message.size(), 300u);
+  EXPECT_THAT(refusal(edited("\"r\"", "\"a\\u001bb\"")), Not(HasSubstr("\x1b")));
+}
+
+}  // namespace
+}  // namespace skiptrain::daemon

@@ -1,0 +1,217 @@
+// What a valid config means: defaults, placeholders, round trips, comparison.
+#include "daemon/config/config.h"
+
+#include <stdlib.h>
+
+#include <fstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/unit/daemon/config_fixture.h"
+
+namespace skiptrain::daemon {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+Config valid(const std::string& toml = kValidToml) {
+  auto config = parse(toml);
+  EXPECT_TRUE(config.has_value()) << config.error().message;
+  return *config;
+}
+
+std::string with(const std::string& more) {
+  return kValidToml + more;
+}
+
+TEST(ConfigTest, SortsNodesAndKnowsItsPlace) {
+  const Config config = valid();
+  ASSERT_EQ(config.cluster.nodes.size(), 3u);
+  EXPECT_EQ(config.cluster.nodes[0].id, NodeId(1));
+  EXPECT_EQ(config.cluster.nodes[1].id, NodeId(3));
+  EXPECT_EQ(config.cluster.nodes[2].id, NodeId(7));
+  EXPECT_EQ(config.position(), 0u);
+  EXPECT_EQ(config.self().address, "127.0.0.1:7401");
+  EXPECT_EQ(config.cluster.graph.edges().size(), 3u);
+}
+
+TEST(ConfigTest, FillsInWhatIsLeftOpen) {
+  const Config config = valid(edited("id = 1\n", "id = 3\n"));
+  EXPECT_EQ(config.node.name, "node-3");
+  EXPECT_EQ(config.self().name, "node-3");
+  EXPECT_EQ(config.node.listen, "127.0.0.1:7403");
+  EXPECT_EQ(config.node.profile, "galaxy-s22-ultra");  // position 1
+  EXPECT_EQ(config.control.socket, "/tmp/n1/control.sock");
+  EXPECT_EQ(config.cluster.topology_seed, config.run.seed);
+  EXPECT_EQ(config.data.train_images, "/etc/skiptrain/ti");
+  EXPECT_EQ(config.round.deadline, std::nullopt);
+  EXPECT_EQ(config.schedule, (core::Schedule{core::Policy::kSkipTrain, 4, 4}));
+}
+
+TEST(ConfigTest, ReadsEveryKindOfValue) {
+  const Config config = valid(with(R"([round]
+deadline = "1.5s"
+start_timeout = "2m"
+[train]
+lr = 1
+momentum = 0.9
+keep_optimizer_state = true
+[log]
+level = "debug"
+format = "json"
+[schedule]
+policy = "greedy"
+)"));
+  EXPECT_EQ(config.round.deadline, Duration(1500ms));
+  EXPECT_EQ(config.round.start_timeout, Duration(2min));
+  EXPECT_EQ(config.train.lr, 1.0);
+  EXPECT_EQ(config.train.momentum, 0.9);
+  EXPECT_TRUE(config.train.keep_optimizer_state);
+  EXPECT_EQ(config.log.level, LogLevel::kDebug);
+  EXPECT_EQ(config.log.format, LogFormat::kJson);
+  EXPECT_EQ(config.schedule.policy, core::Policy::kGreedy);
+}
+
+TEST(ConfigTest, BudgetComesFromEitherKey) {
+  EXPECT_EQ(valid().training_budget(), std::nullopt);
+  EXPECT_EQ(valid(with("[energy]\nbudget_wh = 2\n")).training_budget(), WattHours(2.0));
+  const auto tenth = valid(with("[energy]\nbudget_fraction = 0.1\n")).training_budget();
+  ASSERT_TRUE(tenth.has_value());
+  EXPECT_NEAR(tenth->value(), 1.78, 1e-12);  // of xiaomi-12-pro's 17.8 Wh
+}
+
+TEST(ConfigTest, WritesWhatItReadsBack) {
+  const Config config = valid(with(R"([log]
+file = "with \"quotes\" and \\ and \u0007"
+[energy]
+budget_fraction = 0.1
+meter = "constant"
+constant_watts = 5.5
+[train]
+lr = 0.030000000000000002
+[round]
+deadline = "1h"
+)"));
+  const std::string text = to_toml(config);
+  const auto again = parse(text);
+  ASSERT_TRUE(again.has_value()) << again.error().message << "\n" << text;
+  EXPECT_EQ(*again, config) << text;
+  EXPECT_THAT(differences_needing_restart(config, *again), IsEmpty());
+}
+
+TEST(ConfigTest, ReloadMayChangeOnlyLiveKeys) {
+  const Config running = valid();
+  const Config live =
+      valid(with("[log]\nlevel = \"warn\"\n[round]\ndeadline = \"5s\"\nevaluate_every = 4\n"
+                 "evaluate_samples = 100\n"));
+  EXPECT_THAT(differences_needing_restart(running, live), IsEmpty());
+  EXPECT_THAT(differences_needing_restart(running, valid(edited("rounds = 80", "rounds = 81"))),
+              ElementsAre("run.rounds: 80 to 81 needs a restart"));
+  EXPECT_THAT(differences_needing_restart(running, valid(edited(":7403", ":7404"))),
+              ElementsAre(HasSubstr("cluster.nodes")));
+  EXPECT_THAT(differences_needing_restart(running, valid(with("[energy]\nbudget_wh = 1\n"))),
+              ElementsAre("energy.budget_wh: not set to 1.0 needs a restart"));
+}
+
+TEST(RunFingerprintTest, IgnoresWhatIsANodesOwnAffair) {
+  const Fingerprint mine = run_fingerprint(valid());
+  std::string other = edited("id = 1\n", "id = 7\n");
+  other = edited("/tmp/n1", "/tmp/n7", other);
+  other = edited(":7403", ":9999", other);
+  other = edited("\"ti\"", "\"/data/ti\"", other);
+  other += "[schedule]\npolicy = \"dpsgd\"\n[energy]\nbudget_wh = 1\n[log]\nlevel = \"off\"\n";
+  EXPECT_EQ(run_fingerprint(valid(other)), mine);
+}
+
+TEST(RunFingerprintTest, ChangesWithEverySharedSetting) {
+  const Fingerprint mine = run_fingerprint(valid());
+  const std::string changed[] = {
+      edited("id = \"r\"", "id = \"s\""),
+      edited("id = \"c\"", "id = \"d\""),
+      edited("rounds = 80", "rounds = 81"),
+      edited("rounds = 80", "rounds = 80\nseed = 2"),
+      edited("gn-lenet", "lenet5"),
+      edited("id = 3", "id = 4"),
+      edited("\"ring\"", "\"star\""),
+      with("partition = \"shards:2\"\n"),
+      with("train_limit = 10\n"),
+      with("mean = 0.5\n"),
+      with("std = 0.5\n"),
+      with("[train]\nlocal_steps = 11\n"),
+      with("[train]\nlocal_epochs = 1\n"),
+      with("[train]\nbatch_size = 33\n"),
+      with("[train]\nlr = 0.2\n"),
+      with("[train]\nmomentum = 0.1\n"),
+      with("[train]\nweight_decay = 0.1\n"),
+      with("[train]\nkeep_optimizer_state = true\n"),
+  };
+  for (const std::string& toml : changed) EXPECT_NE(run_fingerprint(valid(toml)), mine) << toml;
+}
+
+class ConfigFileTest : public ::testing::Test {
+ protected:
+  ConfigFileTest() {
+    std::string name = (std::filesystem::temp_directory_path() / "config-XXXXXX").string();
+    if (mkdtemp(name.data()) == nullptr) ADD_FAILURE() << "no temporary folder";
+    folder_ = name;
+  }
+  ~ConfigFileTest() override { std::filesystem::remove_all(folder_); }
+
+  void write(const std::string& file, const std::string& text) {
+    std::ofstream(folder_ / file) << text;
+  }
+  Result<Config> load_with_topology(const std::string& edges) {
+    write("edges.txt", edges);
+    write("node.toml", edited("\"ring\"", "\"file:edges.txt\""));
+    return load_config(folder_ / "node.toml");
+  }
+
+  std::filesystem::path folder_;
+};
+
+TEST_F(ConfigFileTest, TopologyFileLiesBesideTheConfig) {
+  const auto config = load_with_topology("3\n0 1\n1 2\n");
+  ASSERT_TRUE(config.has_value()) << config.error().message;
+  EXPECT_EQ(config->cluster.graph.edges().size(), 2u);
+  EXPECT_EQ(config->cluster.topology, "file:" + (folder_ / "edges.txt").string());
+
+  // The edges count, wherever the file lies; and other edges under the same name are noticed.
+  const auto other = load_with_topology("3\n0 2\n1 2\n");
+  ASSERT_TRUE(other.has_value());
+  EXPECT_NE(run_fingerprint(*other), run_fingerprint(*config));
+  EXPECT_THAT(differences_needing_restart(*config, *other),
+              ElementsAre(HasSubstr("cluster.topology")));
+}
+
+TEST_F(ConfigFileTest, RefusesATopologyFileThatDoesNotFit) {
+  const auto expect_refused = [&](const std::string& edges, const std::string& why) {
+    const auto config = load_with_topology(edges);
+    ASSERT_FALSE(config.has_value()) << edges;
+    EXPECT_THAT(config.error().message, HasSubstr("node.toml:6: cluster.topology"));
+    EXPECT_THAT(config.error().message, HasSubstr("edges.txt"));
+    EXPECT_THAT(config.error().message, HasSubstr(why));
+  };
+  expect_refused("4\n0 1\n1 2\n2 3\n", "4 nodes");
+  expect_refused("3\n0 1\n", "connected");
+  expect_refused("3\n0 1\n1 9\n", "edges.txt:3");
+  expect_refused("3\n0 1\n1 0\n1 2\n", "asymmetric");
+  std::filesystem::remove(folder_ / "edges.txt");
+  EXPECT_THAT(load_config(folder_ / "node.toml").error().message, HasSubstr("cannot read"));
+}
+
+TEST_F(ConfigFileTest, SaysWhichFileCannotBeRead) {
+  const auto missing = load_config(folder_ / "no.toml");
+  ASSERT_FALSE(missing.has_value());
+  EXPECT_EQ(missing.error().code, ErrorCode::kNotFound);
+  EXPECT_THAT(missing.error().message, HasSubstr("no.toml"));
+  EXPECT_FALSE(load_config(folder_).has_value());
+  write("big.toml", std::string(kMaxConfigBytes + 1, '#'));
+  EXPECT_THAT(load_config(folder_ / "big.toml").error().message, HasSubstr("at most"));
+}
+
+}  // namespace
+}  // namespace skiptrain::daemon
