@@ -14,4 +14,8 @@ namespace skiptrain::store {
 // failed fsync is final, since the kernel may have dropped the data: do not try again.
 Status replace_file(const std::string& path, std::span<const std::string_view> pieces);
 
+inline Status replace_file(const std::string& path, std::string_view content) {
+  return replace_file(path, std::span(&content, 1));
+}
+
 }  // namespace skiptrain::store
