@@ -25,8 +25,7 @@ void AcceptedStream::OnDone() {
     const std::lock_guard lock(context_mutex_);
     context_ = nullptr;
   }
-  gone();
-  const StreamPtr last = std::move(self_);
+  gone(std::move(self_));
 }
 
 void AcceptedStream::cancel() {

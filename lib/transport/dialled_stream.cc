@@ -25,8 +25,7 @@ void DialledStream::start(const wire::Hello& hello) {
 
 void DialledStream::OnDone(const grpc::Status& status) {
   closed(status.ok() ? "the peer ended the stream" : status.error_message());
-  gone();
-  const StreamPtr last = std::move(self_);
+  gone(std::move(self_));
 }
 
 }  // namespace skiptrain::transport

@@ -72,8 +72,6 @@ std::optional<std::chrono::steady_clock::time_point> ExchangeStream::last_heard(
 // ---- sending
 
 void ExchangeStream::pump() {
-  // A write may end, and the stream with it, before this call is over.
-  const StreamPtr self = shared_from_this();
   Step step;
   {
     const std::lock_guard lock(mutex_);
@@ -215,8 +213,9 @@ void ExchangeStream::closed(const std::string& why) {
   listener_->on_closed(shared_from_this(), reason);
 }
 
-void ExchangeStream::gone() {
-  listener_->on_gone(shared_from_this());
+void ExchangeStream::gone(StreamPtr self) {
+  StreamListener& listener = *listener_;  // may outlive this stream, which may end in the call
+  listener.on_gone(std::move(self));
 }
 
 }  // namespace skiptrain::transport

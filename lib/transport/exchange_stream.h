@@ -50,8 +50,10 @@ class StreamListener {
   virtual void on_bad_frame(const StreamPtr& stream, const std::string& reason) = 0;
   // Nothing more arrives. Once per stream, also after a goodbye.
   virtual void on_closed(const StreamPtr& stream, const std::string& why) = 0;
-  // gRPC has let go of the stream. Once, after on_closed; the last call.
-  virtual void on_gone(const StreamPtr& stream) = 0;
+  // gRPC has let go of the stream. Once, after on_closed; the last call, and the stream's last
+  // reference of its own. A dialled stream holds a channel, which gRPC's threads must not free:
+  // the last channel of a process joins them.
+  virtual void on_gone(StreamPtr stream) = 0;
 };
 
 class ExchangeStream : public std::enable_shared_from_this<ExchangeStream> {
@@ -74,7 +76,7 @@ class ExchangeStream : public std::enable_shared_from_this<ExchangeStream> {
   // one's own. A newer state replaces one that was not sent; one that the peer knows is not put.
   void put_hello(const wire::Hello& hello);
   void put_state(const core::NodeState& state);
-  // Sends what can be sent now.
+  // Sends what can be sent now. The caller holds a reference, or is a reaction of gRPC's.
   void pump();
 
   // Queues and sends. Returns how many older updates were dropped for it (0 or 1).
@@ -110,7 +112,7 @@ class ExchangeStream : public std::enable_shared_from_this<ExchangeStream> {
   void read_done(bool ok);
   void write_done(bool ok);
   void closed(const std::string& why);
-  void gone();
+  void gone(StreamPtr self);
 
  private:
   enum class Step { kNothing, kWrite, kEndWrites, kRelease };

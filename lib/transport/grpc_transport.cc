@@ -30,6 +30,7 @@ void GrpcTransport::announce(const core::NodeState& state, bool to_neighbours) {
 }
 
 void GrpcTransport::fetch_state(NodeId from, Round at_least) {
+  switchboard_->free_retired();
   switchboard_->states().fetch(from, at_least, switchboard_);
 }
 

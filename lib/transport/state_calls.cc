@@ -96,8 +96,8 @@ void StateFetch::OnDone(const grpc::Status& status) {
     host_->gate().post(
         core::StateFetchFailed{from_, "state of " + host_->peer_label(from_) + ": " + error_});
   }
-  const auto last = std::move(self_);
-  host_->leave(this);
+  StateHost& host = *host_;
+  host.leave(this, std::move(self_));
 }
 
 // ---- answering
@@ -200,7 +200,7 @@ void StateAnswer::finish(const grpc::Status& status) {
 void StateAnswer::OnDone() {
   exchange_.take_answer(request_);
   const auto last = std::move(self_);
-  host_->leave(this);
+  host_->leave(this, nullptr);
 }
 
 }  // namespace skiptrain::transport

@@ -31,9 +31,10 @@ class StateHost {
   // nullopt: no neighbour; empty: not known yet.
   virtual std::optional<std::string> peer_address(NodeId peer) const = 0;
   virtual std::string peer_label(NodeId peer) const = 0;
-  // A call begins: false if the transport is stopping. leave() is the call's last word.
+  // A call begins: false if the transport is stopping. leave() is the call's last word. One with
+  // a channel hands over its last reference, else null; see StreamListener::on_gone.
   virtual bool enter(const void* call) = 0;
-  virtual void leave(const void* call) = 0;
+  virtual void leave(const void* call, std::shared_ptr<void> retired) = 0;
   virtual const TransportConfig& config() const = 0;
   virtual ParametersPool& pool() = 0;
   virtual Timers& timers() = 0;

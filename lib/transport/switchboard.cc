@@ -113,6 +113,8 @@ void Switchboard::stop() {
   for (const StreamPtr& stream : live_streams()) stream->abort("shutting down");
   if (server_) server_->Shutdown(std::chrono::system_clock::now() + kShutdownTimeout);
   wait_until_gone(kAbortTimeout);
+  // Before the server, whose hold on gRPC's threads is then the last.
+  free_retired();
   server_.reset();
   for (const auto& [id, link] : links_) {
     const std::lock_guard lock(link->mutex);
@@ -254,10 +256,18 @@ bool Switchboard::enter(const void* call) {
   return true;
 }
 
-void Switchboard::leave(const void* call) {
+void Switchboard::leave(const void* call, std::shared_ptr<void> retired) {
   const std::lock_guard lock(live_mutex_);
   state_calls_.erase(call);
+  if (retired) retired_.push_back(std::move(retired));
+  // The lock is the last of this object that is touched: stop() may be waiting for it.
   live_changed_.notify_all();
+}
+
+void Switchboard::free_retired() {
+  std::vector<std::shared_ptr<void>> freed;  // without the lock
+  const std::lock_guard lock(live_mutex_);
+  freed.swap(retired_);
 }
 
 // ---- what state calls need

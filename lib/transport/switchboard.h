@@ -41,6 +41,8 @@ class Switchboard : public StreamListener,
   std::string address() const;
   Status set_peer_address(NodeId peer, std::string address);
   StateExchange& states() { return states_; }
+  // Frees what has a channel and is done with it. Never on a thread of gRPC's.
+  void free_retired();
 
   // StreamListener
   void on_hello(const StreamPtr& stream, const wire::Hello& hello) override;
@@ -49,14 +51,14 @@ class Switchboard : public StreamListener,
   void on_goodbye(const StreamPtr& stream, const wire::Goodbye& goodbye) override;
   void on_bad_frame(const StreamPtr& stream, const std::string& reason) override;
   void on_closed(const StreamPtr& stream, const std::string& why) override;
-  void on_gone(const StreamPtr& stream) override;
+  void on_gone(StreamPtr stream) override;
 
   // StateHost
   wire::Hello our_hello() const override;
   std::optional<std::string> peer_address(NodeId peer) const override;
   std::string peer_label(NodeId peer) const override;
   bool enter(const void* call) override;
-  void leave(const void* call) override;
+  void leave(const void* call, std::shared_ptr<void> retired) override;
   const TransportConfig& config() const override { return config_; }
   ParametersPool& pool() override { return pool_; }
   Timers& timers() override { return timers_; }
@@ -100,11 +102,12 @@ class Switchboard : public StreamListener,
   mutable std::mutex state_mutex_;
   core::NodeState state_;
 
-  mutable std::mutex live_mutex_;  // guards the next five
+  mutable std::mutex live_mutex_;  // guards the next six
   std::condition_variable live_changed_;
   std::unordered_set<StreamPtr> live_;
   std::unordered_set<StreamPtr> strangers_;  // of live_: accepted, no hello yet
   std::unordered_set<const void*> state_calls_;
+  std::vector<std::shared_ptr<void>> retired_;
   bool started_ = false;
   bool stopping_ = false;
 

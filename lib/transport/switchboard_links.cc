@@ -32,6 +32,7 @@ void Switchboard::schedule_redial(Link& link) {
 }
 
 void Switchboard::dial(Link& link) {
+  free_retired();
   std::shared_ptr<DialledStream> stream;
   {
     const std::lock_guard lock(link.mutex);
@@ -233,7 +234,7 @@ void Switchboard::on_closed(const StreamPtr& stream, const std::string& why) {
   if (!link->current) schedule_redial(*link);
 }
 
-void Switchboard::on_gone(const StreamPtr& stream) {
+void Switchboard::on_gone(StreamPtr stream) {
   if (Link* link = find_link(stream->peer())) {
     const std::lock_guard lock(link->mutex);
     link->absorb(stream);
@@ -241,6 +242,8 @@ void Switchboard::on_gone(const StreamPtr& stream) {
   const std::lock_guard lock(live_mutex_);
   strangers_.erase(stream);
   live_.erase(stream);
+  if (stream->dialled_by_us()) retired_.push_back(std::move(stream));
+  // The lock is the last of this object that is touched: stop() may be waiting for it.
   live_changed_.notify_all();
 }
 
