@@ -43,8 +43,8 @@ std::optional<NodeId> Neighbourhood::furthest_ahead(Round round) const {
   std::optional<NodeId> furthest;
   Round most = round.next();
   for (const auto& [id, neighbour] : neighbours_) {
-    if (neighbour.connected && neighbour.next_round > most) {
-      most = neighbour.next_round;
+    if (neighbour.connected && neighbour.round > most) {
+      most = neighbour.round;
       furthest = id;
     }
   }

@@ -19,6 +19,8 @@ struct Neighbour {
   bool connected = false;
   Incarnation incarnation;
   Activity activity = Activity::kRunning;
+  // The round it was last known to work on: as it announced, or that of its last update.
+  Round round;
   // The round whose update we expect next from it: as it announced, or one past its last update.
   Round next_round;
   std::uint32_t degree = 0;  // as its last update said; 0 before one
@@ -47,7 +49,8 @@ class Neighbourhood {
   // will fetch our state and jump; waiting for it would stop everybody.)
   static bool worth_waiting_for(const Neighbour& neighbour, Round round);
 
-  // A connected neighbour that is more than one round ahead of `round`; the furthest, if several.
+  // A connected neighbour that works on a round more than one ahead of `round`; the furthest, if
+  // several. (An update of the next round is early, and no sign that this node fell behind.)
   std::optional<NodeId> furthest_ahead(Round round) const;
 
  private:

@@ -22,6 +22,8 @@ Effects Node::step(const Event& event, Instant now) {
   if (phase_ != Phase::kFailed) {
     std::visit([this](const auto& e) { on(e); }, event);
     make_progress();
+  } else if (const auto* request = std::get_if<StateRequested>(&event)) {
+    effects_.push_back(RefuseState{request->request});
   }
   return std::exchange(effects_, {});
 }
@@ -175,9 +177,10 @@ void Node::on(const ModelReady& event) {
 }
 
 void Node::on(const NodeFailed& event) {
+  const bool known_to_neighbours = phase_ != Phase::kWarmingUp;
   phase_ = Phase::kFailed;
   failure_ = event.reason;
-  announce(Activity::kFinished, true);
+  if (known_to_neighbours) announce(Activity::kFinished, true);
 }
 
 void Node::on(const Tick&) {}
@@ -191,6 +194,7 @@ void Node::on(const PeerConnected& event) {
   peer->connected = true;
   peer->incarnation = event.incarnation;
   peer->activity = event.state.activity;
+  peer->round = event.state.round;
   peer->next_round = event.state.round;
   // It missed what we sent while it was away, and its round may be waiting for it.
   const auto& own = controller_.own_update();
@@ -207,13 +211,15 @@ void Node::on(const PeerStateChanged& event) {
   Neighbour* peer = neighbours_.find(event.peer);
   if (peer == nullptr) return;
   peer->activity = event.state.activity;
+  peer->round = event.state.round;
   peer->next_round = event.state.round;
 }
 
 void Node::on(const UpdateReceived& event) {
   Neighbour* peer = neighbours_.find(event.from);
   if (peer == nullptr || phase_ == Phase::kWarmingUp) return;
-  controller_.inbox().set_catching_up(fetching_from_.has_value());
+  peer->round = std::max(peer->round, event.update.round);
+  controller_.inbox().set_catching_up(is_behind());
   const UpdateVerdict verdict = controller_.inbox().accept(event.from, event.update);
   if (verdict == UpdateVerdict::kLate) ++peer->late;
   peer->next_round = std::max(peer->next_round, event.update.round.next());
@@ -237,6 +243,10 @@ void Node::on(const StateRequested& event) {
 bool Node::is_active() const {
   return phase_ == Phase::kWaitingForPeers || phase_ == Phase::kTraining ||
          phase_ == Phase::kExchanging || phase_ == Phase::kMixing;
+}
+
+bool Node::is_behind() const {
+  return fetching_from_ || fetched_ || jump_to_ || wants_fetch();
 }
 
 bool Node::wants_fetch() const {
@@ -329,7 +339,7 @@ void Node::on(const BudgetRequested& event) {
 }
 
 void Node::on(const LeaveRequested&) {
-  announce(Activity::kLeaving, true);
+  if (phase_ != Phase::kWarmingUp) announce(Activity::kLeaving, true);
 }
 
 Round Node::earliest_schedule_round() const {

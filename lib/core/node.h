@@ -138,6 +138,8 @@ class Node {
 
   bool is_active() const;
   bool is_busy() const;
+  // True from the first sign that it fell behind until it has jumped.
+  bool is_behind() const;
   bool wants_fetch() const;
   void fetch_if_behind();
   void apply_fetched_state();

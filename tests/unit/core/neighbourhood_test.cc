@@ -11,6 +11,7 @@ Neighbour running_at(std::uint64_t next_round) {
   Neighbour neighbour;
   neighbour.ever_connected = true;
   neighbour.connected = true;
+  neighbour.round = Round(next_round);
   neighbour.next_round = Round(next_round);
   return neighbour;
 }
