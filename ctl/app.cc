@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -60,6 +61,36 @@ void add_globals(CLI::App& app, RawFlags& raw) {
   app.add_option("--timeout", raw.timeout, "Longest wait for an answer: 500ms, 5s, 2m");
 }
 
+// For a noun without a verb, or nothing at all: what could follow.
+Failure incomplete(const CLI::App& root) {
+  const CLI::App* at = &root;
+  while (!at->get_subcommands().empty()) at = at->get_subcommands().front();
+  std::string choices;
+  for (const CLI::App* next : at->get_subcommands({})) {
+    choices += (choices.empty() ? "" : ", ") + next->get_name();
+  }
+  return {ExitCode::kUsage,
+          (at == &root ? std::string("name a command") : at->get_name() + ": name a verb") + ": " +
+              choices,
+          "see: skipctl --help"};
+}
+
+// CLI11 reads "-1" into an unsigned number as 2^64 - 1.
+std::optional<Failure> find_negative_count(const CLI::App& app) {
+  for (const CLI::Option* option : app.get_options()) {
+    for (const std::string& value : option->results()) {
+      if (option->get_type_name() == "UINT" && value.starts_with('-')) {
+        return Failure{ExitCode::kUsage, option->get_name() + " " + value + ": must be 0 or more",
+                       "see: skipctl --help"};
+      }
+    }
+  }
+  for (const CLI::App* command : app.get_subcommands()) {
+    if (auto found = find_negative_count(*command)) return found;
+  }
+  return std::nullopt;
+}
+
 Outcome<Globals> resolve(const RawFlags& raw) {
   Globals globals;
   globals.endpoint_given = !raw.endpoint.empty();
@@ -78,7 +109,6 @@ Outcome<Globals> resolve(const RawFlags& raw) {
 
 ExitCode run_skipctl(const std::vector<std::string>& arguments, Screen& screen) {
   CLI::App app("Inspects and steers SkipTrain daemons (skiptraind).", "skipctl");
-  app.require_subcommand(1);
   app.fallthrough();  // global flags may also follow the verb
   app.footer(kFooter);
   RawFlags raw;
@@ -106,6 +136,8 @@ ExitCode run_skipctl(const std::vector<std::string>& arguments, Screen& screen) 
   } catch (const CLI::ParseError& error) {
     return report({ExitCode::kUsage, error.what(), "see: skipctl --help"}, json, screen);
   }
+  if (!selection.action) return report(incomplete(app), json, screen);
+  if (const auto negative = find_negative_count(app)) return report(*negative, json, screen);
   const auto globals = resolve(raw);
   if (!globals) return report(globals.error(), json, screen);
   Context context{*globals, screen};

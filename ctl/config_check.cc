@@ -46,7 +46,6 @@ Outcome<ExitCode> check(Context& context, const std::string& file) {
 
 void add_config_command(CLI::App& root, Selection& selection) {
   auto* config = root.add_subcommand("config", "Configuration files");
-  config->require_subcommand(1);
   auto* command = config->add_subcommand("check", "List every problem of a file, with its line");
   auto file = std::make_shared<std::string>();
   command->add_option("FILE", *file, "A daemon's TOML file")->required();

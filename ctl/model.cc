@@ -133,7 +133,6 @@ void add_model_commands(CLI::App& root, Selection& selection) {
   });
 
   auto* model = root.add_subcommand("model", "The committed model");
-  model->require_subcommand(1);
   auto* to_file = model->add_subcommand("export", "Write the committed model to a file");
   auto flags = std::make_shared<ExportFlags>();
   to_file->add_option("--format", flags->format, "safetensors")->capture_default_str();

@@ -151,7 +151,6 @@ Outcome<std::uint64_t> common_round(const std::vector<v1::GetStatusResponse>& st
 
 void add_schedule_commands(CLI::App& root, Selection& selection) {
   auto* schedule = root.add_subcommand("schedule", "In which rounds the node trains");
-  schedule->require_subcommand(1);
   schedule->add_subcommand("show", "The schedule in force, and the one to come")
       ->callback([&selection] {
         selection.action = [](Context& context) { return run(context, show_command()); };

@@ -56,7 +56,6 @@ void add_steering_commands(CLI::App& root, Selection& selection) {
                                          }));
 
   auto* log = root.add_subcommand("log", "The daemon's log");
-  log->require_subcommand(1);
   auto* level = log->add_subcommand("level", "Change how much it logs");
   auto text = std::make_shared<std::string>();
   level->add_option("LEVEL", *text, "trace, debug, info, warn, error or off")->required();

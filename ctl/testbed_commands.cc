@@ -219,7 +219,6 @@ Action plain(const std::shared_ptr<Flags>& flags, Verb verb) {
 
 void add_testbed_commands(CLI::App& root, Selection& selection) {
   auto* testbed = root.add_subcommand("testbed", "A cluster of daemons on this machine");
-  testbed->require_subcommand(1);
   auto flags = std::make_shared<Flags>();
 
   auto* run =

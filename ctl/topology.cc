@@ -91,7 +91,6 @@ NodeCommand<Topology> topology_command(bool dot) {
 
 void add_topology_command(CLI::App& root, Selection& selection) {
   auto* topology = root.add_subcommand("topology", "The graph that the nodes mix on");
-  topology->require_subcommand(1);
   auto* show = topology->add_subcommand("show", "Nodes, edges and mixing weights");
   auto dot = std::make_shared<bool>(false);
   show->add_flag("--dot", *dot, "As a Graphviz graph");

@@ -96,8 +96,7 @@ Outcome<Cluster> Cluster::start(const TestbedOptions& options, bool outlive) {
   plan->skiptraind = *std::move(program);
   Cluster cluster(*std::move(plan), options.dir.empty());
   if (auto started = cluster.start_all(options, outlive); !started) {
-    // A refused option has started nothing; there is no log worth keeping.
-    cluster.end(started.error().exit != ExitCode::kUsage);
+    cluster.end(cluster.state().was_started());  // else there is no log worth keeping
     return tl::unexpected(started.error());
   }
   return cluster;

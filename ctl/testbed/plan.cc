@@ -195,7 +195,7 @@ Result<std::string> node_config(const TestbedOptions& options, const TestbedStat
   config.round.evaluate_samples = options.evaluate_samples;
   auto toml = with_settings(daemon::to_toml(config), options);
   if (!toml) return toml;
-  const auto accepted = daemon::parse_config(*toml, node.config_file);
+  const auto accepted = daemon::parse_config(*toml, "configuration of " + node.name);
   if (!accepted) return tl::unexpected(accepted.error());
   return toml;
 }

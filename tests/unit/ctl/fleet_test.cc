@@ -1,0 +1,92 @@
+// --all: several nodes side by side, one of them dead.
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/unit/ctl/fake_node.h"
+#include "tests/unit/ctl/invocation.h"
+#include "tests/unit/ctl/temp_dir.h"
+
+namespace skiptrain::ctl {
+namespace {
+
+using testing::HasSubstr;
+using testing::SizeIs;
+
+class FleetTest : public testing::Test {
+ protected:
+  // Three nodes; the first knows where the others are controlled.
+  FleetTest() {
+    for (std::uint64_t id = 0; id < 3; ++id) {
+      nodes.push_back(std::make_unique<FakeNode>(id, dir / (std::to_string(id) + ".sock")));
+    }
+    for (std::uint64_t id = 1; id < 3; ++id) {
+      auto& vertex = *nodes[0]->topology.add_vertices();
+      vertex.set_node_id(id);
+      vertex.set_node_name("node-" + std::to_string(id));
+      vertex.set_control("unix:" + nodes[id]->socket());
+    }
+  }
+
+  Invocation ask_all(std::vector<std::string> words) {
+    words.insert(words.begin(), {"--all", "-e", nodes[0]->socket()});
+    return skipctl(words);
+  }
+
+  TempDir dir;
+  std::vector<std::unique_ptr<FakeNode>> nodes;
+};
+
+TEST_F(FleetTest, ShowsEveryNodeSideBySide) {
+  for (const char* command : {"status", "energy", "health", "peers", "eval", "version"}) {
+    const Invocation table = ask_all({command});
+    EXPECT_EQ(table.exit, ExitCode::kOk) << command << table.err;
+    for (const char* name : {"node-0", "node-1", "node-2"}) {
+      EXPECT_THAT(table.out, HasSubstr(name)) << command;
+    }
+  }
+}
+
+TEST_F(FleetTest, MarksANodeThatDoesNotAnswer) {
+  nodes[2]->stop();
+  const Invocation table = ask_all({"status"});
+  EXPECT_EQ(table.exit, ExitCode::kDegraded);
+  EXPECT_THAT(table.out, HasSubstr("node-1"));
+  EXPECT_THAT(table.out, HasSubstr("no answer"));
+  EXPECT_THAT(table.err, HasSubstr("no answer from node-2"));
+  const Invocation json = ask_all({"status", "-o", "json"});
+  EXPECT_EQ(json.exit, ExitCode::kDegraded);
+  ASSERT_THAT(json.json()["nodes"], SizeIs(3));
+  EXPECT_EQ(json.json()["nodes"][1]["ok"], true);
+  EXPECT_EQ(json.json()["nodes"][2]["error"]["code"], "unreachable");
+}
+
+TEST_F(FleetTest, TheWorstNodeGivesTheExitCode) {
+  nodes[1]->status.set_phase(v1::PHASE_FAILED);
+  EXPECT_EQ(ask_all({"health"}).exit, ExitCode::kDegraded);
+}
+
+TEST_F(FleetTest, AScheduleTakesEffectInOneRoundForAll) {
+  nodes[1]->status.set_round(15);  // the newest; the median round takes 0.5 s
+  const Invocation set = ask_all({"schedule", "set", "--policy", "dpsgd"});
+  EXPECT_EQ(set.exit, ExitCode::kOk) << set.err;
+  for (const auto& node : nodes) {
+    ASSERT_THAT(node->schedules_set(), SizeIs(1));
+    EXPECT_EQ(node->schedules_set()[0].schedule().effective_round(), 19u);
+  }
+}
+
+TEST_F(FleetTest, AGivenRoundIsKept) {
+  ask_all({"schedule", "set", "--policy", "dpsgd", "--at-round", "40"});
+  EXPECT_EQ(nodes[2]->schedules_set().at(0).schedule().effective_round(), 40u);
+}
+
+TEST_F(FleetTest, ExportIsForOneNodeOnly) {
+  EXPECT_EQ(ask_all({"model", "export", dir / "model"}).exit, ExitCode::kUsage);
+}
+
+}  // namespace
+}  // namespace skiptrain::ctl
