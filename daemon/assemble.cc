@@ -42,12 +42,21 @@ Result<NodeData> load_data(const Config& config) {
   return NodeData{std::move(*train), std::move(*test)};
 }
 
+// The FEMNIST CNN has 62 outputs (digits and letters) also on data with fewer classes, so that it
+// is the model of the paper; the others have as many as the data.
+std::uint32_t model_outputs(const Config& config, const data::Dataset& train) {
+  constexpr std::uint32_t kFemnistClasses = 62;
+  if (config.model.classes > 0) return config.model.classes;
+  return config.model.name == "femnist-cnn" ? std::max(kFemnistClasses, train.classes)
+                                            : train.classes;
+}
+
 learn::TrainerOptions trainer_options(const Config& config, const data::Dataset& train) {
   learn::TrainerOptions options;
   options.model.name = config.model.name;
   options.model.hidden.assign(config.model.hidden.begin(), config.model.hidden.end());
   options.model.input = train.shape;
-  options.model.classes = std::max(train.classes, config.model.classes);
+  options.model.classes = model_outputs(config, train);
   options.local_steps = static_cast<std::uint32_t>(config.train.local_steps);
   options.local_epochs = static_cast<std::uint32_t>(config.train.local_epochs);
   options.batch_size = static_cast<std::uint32_t>(config.train.batch_size);
@@ -65,7 +74,7 @@ learn::TrainerOptions trainer_options(const Config& config, const data::Dataset&
 
 Result<ParametersPtr> initial_parameters(const Config& config, const ports::Trainer& trainer) {
   if (config.model.initial.empty()) return trainer.initial_parameters();
-  auto loaded = store::load_safetensors(config.model.initial, trainer.layout());
+  auto loaded = store::read_safetensors(config.model.initial, &trainer.layout());
   if (!loaded) return tl::unexpected(loaded.error());
   return loaded->parameters;
 }

@@ -14,7 +14,7 @@
 #include "base/version.h"
 #include "core/mixing_matrix.h"
 #include "daemon/control_convert.h"
-#include "daemon/logging.h"
+#include "daemon/logging/logging.h"
 #include "store/safetensors.h"
 #include "wire/limits.h"
 
@@ -354,13 +354,15 @@ grpc::Status ControlService::ExportModel(grpc::ServerContext*,
   const ModelUpdate state =
       driver_.inspect([](const core::Node& node) { return node.committed_state(); });
   if (!trainer || !state.parameters) return to_grpc(warming_up());
-  const std::string file = store::to_safetensors(trainer->layout(), *state.parameters,
-                                                 {.round = state.round, .run_id = config_.run.id});
-  for (std::size_t at = 0; at < file.size(); at += kExportPieceBytes) {
+  const auto file =
+      store::encode_safetensors(trainer->layout(), state.parameters->values(),
+                                {.round = state.round, .run_id = config_.run.id, .extra = {}});
+  if (!file) return to_grpc(file.error());
+  for (std::size_t at = 0; at < file->size(); at += kExportPieceBytes) {
     v1::ExportModelResponse piece;
     piece.set_round(state.round.value());
-    piece.set_total_bytes(file.size());
-    piece.set_data(file.substr(at, kExportPieceBytes));
+    piece.set_total_bytes(file->size());
+    piece.set_data(file->substr(at, kExportPieceBytes));
     if (!writer->Write(piece)) break;
   }
   return grpc::Status::OK;
@@ -371,7 +373,8 @@ grpc::Status ControlService::SetLogLevel(grpc::ServerContext*,
                                          v1::SetLogLevelResponse* response) {
   const auto level = parse_log_level(request->level());
   if (!level) return to_grpc(level.error());
-  response->set_previous(std::string(to_string(set_log_level(*level))));
+  response->set_previous(std::string(to_string(log_level())));
+  set_log_level(*level);
   return grpc::Status::OK;
 }
 

@@ -20,7 +20,7 @@
 #include "daemon/assemble.h"
 #include "daemon/control_server.h"
 #include "daemon/control_service.h"
-#include "daemon/logging.h"
+#include "daemon/logging/logging.h"
 #include "daemon/state_dir.h"
 #include "runtime/driver.h"
 
@@ -101,7 +101,7 @@ class Daemon {
   }
 
   void reload() {
-    reopen_log();
+    if (Status reopened = reopen_log(); !reopened) spdlog::error("{}", reopened.error().message);
     auto next = load_config(config_.source);
     if (!next) {
       spdlog::error("reload refused, nothing changed:\n{}", next.error().message);

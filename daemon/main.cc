@@ -10,7 +10,7 @@
 #include "base/version.h"
 #include "daemon/config/config.h"
 #include "daemon/daemon.h"
-#include "daemon/logging.h"
+#include "daemon/logging/logging.h"
 #include "learn/memory.h"
 
 namespace {
@@ -51,7 +51,7 @@ int main(int argc, char** argv) {
     return 0;
   }
   learn::keep_freed_memory();
-  if (Status opened = daemon::open_log(config->log, config->node.name); !opened) {
+  if (Status opened = daemon::start_logging(config->log, config->node.name); !opened) {
     return complain(opened.error().message, kExitError);
   }
   if (Status ended = daemon::run_daemon(std::move(*config)); !ended) {

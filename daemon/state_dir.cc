@@ -10,6 +10,7 @@
 #include <cstring>
 #include <fstream>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
@@ -73,8 +74,9 @@ Result<Incarnation> StateDir::next_incarnation() {
     }
   }
   const Incarnation next(last + 1);
-  if (auto written = store::write_file_atomically(file, std::to_string(next.value()) + "\n");
-      !written) {
+  const std::string text = std::to_string(next.value()) + "\n";
+  const std::string_view pieces[] = {text};
+  if (auto written = store::replace_file(file, pieces); !written) {
     return tl::unexpected(written.error());
   }
   return next;

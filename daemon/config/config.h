@@ -105,6 +105,7 @@ struct EnergySettings {
 struct ModelSettings {
   std::string name;
   std::filesystem::path initial;  // empty: drawn from run.seed
+  std::uint32_t classes = 0;      // outputs; 0: as the data has, 62 for femnist-cnn
   std::vector<std::int64_t> hidden = {128};
   bool operator==(const ModelSettings&) const = default;
 };

@@ -227,6 +227,9 @@ void append_model_and_data(List& list) {
   list.push_back(text<Config>(
       "model.initial", [](auto& c) -> auto& { return c.model.initial; }, anything,
       "safetensors file to start from; \"\" draws from run.seed"));
+  list.push_back(shared(integer<Config>(
+      "model.classes", [](auto& c) -> auto& { return c.model.classes; }, IntegerRange{0, 65536},
+      "outputs, 0 to 65536; 0: as many as the data has classes, 62 for femnist-cnn")));
   list.push_back(shared(integer_list<Config>(
       "model.hidden", [](auto& c) -> auto& { return c.model.hidden; }, kMaxHiddenLayers,
       IntegerRange{1, 65536}, "mlp only: widths of its hidden layers")));
