@@ -1,0 +1,127 @@
+// The flat buffer and our SGD against LibTorch's own parameters and optimizer.
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include "learn/flat_module.h"
+#include "learn/sgd.h"
+
+namespace skiptrain::learn {
+namespace {
+
+// A module with float parameters, float buffers and an integer buffer (of the batch norm).
+struct WithBuffers final : torch::nn::Module {
+  WithBuffers()
+      : first(register_module("first", torch::nn::Linear(3, 4))),
+        norm(register_module("norm", torch::nn::BatchNorm1d(4))),
+        last(register_module("last", torch::nn::Linear(4, 2))) {}
+  at::Tensor forward(const at::Tensor& x) { return last(norm(first(x)).relu()); }
+
+  torch::nn::Linear first;
+  torch::nn::BatchNorm1d norm;
+  torch::nn::Linear last;
+};
+
+TEST(FlatModuleTest, ListsParametersAndFloatBuffersInStateDictOrder) {
+  WithBuffers module;
+  const FlatModule flat(module);
+  std::vector<std::string> names;
+  for (const TensorSpec& tensor : flat.layout().tensors()) names.push_back(tensor.name);
+  EXPECT_EQ(names, (std::vector<std::string>{"first.weight", "first.bias", "norm.weight",
+                                             "norm.bias", "norm.running_mean", "norm.running_var",
+                                             "last.weight", "last.bias"}));
+  EXPECT_EQ(flat.layout(), layout_of_module(module));
+}
+
+TEST(FlatModuleTest, KeepsTheValuesAndSharesTheMemory) {
+  WithBuffers module;
+  const at::Tensor before = module.first->weight.detach().clone();
+  FlatModule flat(module);
+  EXPECT_TRUE(module.first->weight.equal(before));
+  flat.values()[5] = 42;
+  EXPECT_EQ(module.first->weight[1][2].item<float>(), 42);
+  // The running mean starts at 0 and moves when the module trains.
+  module.train();
+  module.forward(torch::ones({8, 3}));
+  const std::size_t running_mean = flat.layout().tensors()[4].offset;
+  EXPECT_NE(flat.values()[running_mean], 0);
+}
+
+TEST(FlatModuleTest, GradientsArriveInTheFlatBuffer) {
+  WithBuffers module;
+  FlatModule flat(module);
+  const at::Tensor input = torch::randn({8, 3});
+  const auto backward = [&] { module.forward(input).square().sum().backward(); };
+  backward();
+  const std::vector<float> once(flat.gradients().begin(), flat.gradients().end());
+  EXPECT_FLOAT_EQ(once[2], module.first->weight.grad()[0][2].item<float>());
+  EXPECT_NE(once[2], 0);
+  flat.zero_gradients();
+  EXPECT_EQ(flat.gradients()[2], 0);
+  EXPECT_EQ(module.first->weight.grad()[0][2].item<float>(), 0);
+}
+
+TEST(FlatModuleTest, OnlyParametersAreTrainable) {
+  WithBuffers module;
+  const FlatModule flat(module);
+  ASSERT_EQ(flat.trainable().size(), 2u);
+  EXPECT_EQ(flat.trainable()[0].offset, 0u);
+  EXPECT_EQ(flat.trainable()[0].count, 12u + 4 + 4 + 4);
+  EXPECT_EQ(flat.trainable()[1].offset, 24u + 8);
+  EXPECT_EQ(flat.trainable()[1].count, 8u + 2);
+}
+
+class SgdTest : public ::testing::TestWithParam<SgdOptions> {};
+
+TEST_P(SgdTest, AgreesWithTorchOptimSgd) {
+  const SgdOptions options = GetParam();
+  constexpr std::int64_t kCount = 1000;
+  at::Tensor theirs = torch::randn({kCount}).requires_grad_();
+  std::vector<float> ours(theirs.data_ptr<float>(), theirs.data_ptr<float>() + kCount);
+  torch::optim::SGD optimizer({theirs}, torch::optim::SGDOptions(options.lr)
+                                            .momentum(options.momentum)
+                                            .weight_decay(options.weight_decay));
+  Sgd sgd(options, kCount);
+  for (int step = 0; step < 20; ++step) {
+    const at::Tensor gradient = torch::randn({kCount});
+    theirs.mutable_grad() = gradient.clone();
+    optimizer.step();
+    sgd.step(ours, {gradient.data_ptr<float>(), kCount}, 0);
+  }
+  for (std::int64_t k = 0; k < kCount; ++k) {
+    ASSERT_NEAR(ours[static_cast<std::size_t>(k)], theirs[k].item<float>(), 1e-5)
+        << "element " << k;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Options, SgdTest,
+                         ::testing::Values(SgdOptions{0.1, 0, 0}, SgdOptions{0.1, 0.9, 0},
+                                           SgdOptions{0.05, 0, 0.01}, SgdOptions{0.05, 0.5, 0.1}));
+
+TEST(SgdTest, ResetForgetsTheMomentum) {
+  const std::vector<float> gradient{1};
+  std::vector<float> fresh{0};
+  std::vector<float> reset{0};
+  Sgd sgd({.lr = 1, .momentum = 0.5}, 1);
+  sgd.step(fresh, gradient, 0);
+  sgd.step(reset, gradient, 0);
+  EXPECT_FLOAT_EQ(reset[0], -1.5f) << "the velocity of the first step carries on";
+  sgd.reset();
+  reset = {0};
+  sgd.step(reset, gradient, 0);
+  EXPECT_FLOAT_EQ(reset[0], -1);
+}
+
+TEST(SgdTest, MomentumOfARunLiesAtItsOffset) {
+  const std::vector<float> gradient{1};
+  std::vector<float> first{0};
+  std::vector<float> second{0};
+  Sgd sgd({.lr = 1, .momentum = 0.5}, 2);
+  sgd.step(first, gradient, 0);
+  sgd.step(second, gradient, 1);
+  EXPECT_FLOAT_EQ(second[0], -1) << "the other run's velocity leaked in";
+}
+
+}  // namespace
+}  // namespace skiptrain::learn
