@@ -65,10 +65,14 @@ TEST_F(CommandTest, HealthSaysWhyAndHowBad) {
 
 TEST_F(CommandTest, PeersListsLinksAndErrors) {
   node.peers.mutable_neighbours(0)->set_last_error("connection refused");
-  const Invocation table = ask({"peers"});
-  EXPECT_THAT(table.out, HasSubstr("127.0.0.1:7407"));
-  EXPECT_THAT(table.out, HasSubstr("connection refused"));
-  EXPECT_EQ(ask({"peers", "-o", "json"}).json()["neighbours"][0]["link"], "connected");
+  const Invocation connected = ask({"peers"});
+  EXPECT_THAT(connected.out, HasSubstr("127.0.0.1:7407"));
+  EXPECT_THAT(connected.out, Not(HasSubstr("connection refused")));  // that is over
+  const auto json = ask({"peers", "-o", "json"}).json();
+  EXPECT_EQ(json["neighbours"][0]["link"], "connected");
+  EXPECT_EQ(json["neighbours"][0]["last_error"], "connection refused");
+  node.peers.mutable_neighbours(0)->set_link(v1::LINK_STATE_LOST);
+  EXPECT_THAT(ask({"peers"}).out, HasSubstr("connection refused"));
 }
 
 TEST_F(CommandTest, RoundsShowsTheLastOnes) {
