@@ -13,8 +13,15 @@ namespace skiptrain::daemon {
 namespace {
 
 using namespace std::chrono_literals;
+using keys::boolean;
+using keys::choice;
+using keys::duration;
+using keys::integer;
+using keys::integer_list;
 using keys::IntegerRange;
+using keys::number;
 using keys::NumberRange;
+using keys::text;
 
 constexpr std::array kLogLevels = {LogLevel::kTrace, LogLevel::kDebug, LogLevel::kInfo,
                                    LogLevel::kWarn,  LogLevel::kError, LogLevel::kOff};
@@ -126,7 +133,6 @@ std::string as_toml_names(std::span<const std::string_view> names) {
 using List = std::vector<Key<Config>>;
 
 void append_node_and_process(List& list) {
-  using namespace keys;
   list.push_back(required(integer<Config>(
       "node.id", [](auto& c) -> auto& { return c.node.id; }, IntegerRange{},
       "this node's number in the cluster; one of `[[cluster.nodes]]`")));
@@ -162,7 +168,6 @@ void append_node_and_process(List& list) {
 }
 
 void append_run(List& list) {
-  using namespace keys;
   list.push_back(required(shared(text<Config>(
       "cluster.id", [](auto& c) -> auto& { return c.cluster.id; }, a_name,
       "nodes of another cluster are refused"))));
@@ -193,7 +198,6 @@ void append_run(List& list) {
 }
 
 void append_energy(List& list) {
-  using namespace keys;
   list.push_back(number<Config>(
       "energy.budget_wh", [](auto& c) -> auto& { return c.energy.budget_wh; },
       NumberRange{.min = 0.0, .text = "a number of Wh, 0 or more"},
@@ -220,7 +224,6 @@ void append_energy(List& list) {
 }
 
 void append_model_and_data(List& list) {
-  using namespace keys;
   list.push_back(required(shared(text<Config>(
       "model.name", [](auto& c) -> auto& { return c.model.name; }, a_model,
       as_toml_names(kModelNames)))));
@@ -263,7 +266,6 @@ void append_model_and_data(List& list) {
 }
 
 void append_train(List& list) {
-  using namespace keys;
   list.push_back(shared(integer<Config>(
       "train.local_steps", [](auto& c) -> auto& { return c.train.local_steps; },
       IntegerRange{0, kMillion}, "minibatches per train round, 0 to 1000000")));
@@ -295,7 +297,6 @@ void append_train(List& list) {
 }
 
 void append_round_and_transport(List& list) {
-  using namespace keys;
   list.push_back(live(duration<Config>(
       "round.deadline", [](auto& c) -> auto& { return c.round.deadline; },
       std::pair<Duration, Duration>(1ms, 24h),
@@ -341,7 +342,6 @@ const std::vector<Key<Config>>& config_keys() {
 }
 
 const std::vector<Key<ClusterNode>>& cluster_node_keys() {
-  using namespace keys;
   static const std::vector<Key<ClusterNode>> kKeys = {
       required(integer<ClusterNode>(
           "id", [](auto& n) -> auto& { return n.id; }, IntegerRange{}, "of the node; unique")),

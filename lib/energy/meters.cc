@@ -104,8 +104,7 @@ std::string_view to_string(MeterKind kind) {
 
 Result<MeterPtr> make_meter(const MeterOptions& options) {
   const auto sampled = [](Result<MeterPtr> meter) {
-    if (meter) *meter = keep_sampling(*std::move(meter));
-    return meter;
+    return std::move(meter).map([](MeterPtr bare) { return keep_sampling(std::move(bare)); });
   };
   switch (options.kind) {
     case MeterKind::kModel:
