@@ -16,22 +16,17 @@ Style link_style(const v1::Neighbour& neighbour) {
 
 Row peer_row(const v1::Neighbour& n) {
   return {
-      Cell(node_text(n.node_id(), n.node_name())),
-      Cell(std::to_string(n.node_id())),
-      Cell(n.address()),
-      Cell(word(n.link()), link_style(n)),
+      Cell(node_text(n.node_id(), n.node_name())), Cell(std::to_string(n.node_id())),
+      Cell(n.address()), Cell(word(n.link()), link_style(n)),
       Cell(n.activity() == v1::ACTIVITY_UNSPECIFIED ? "-" : word(n.activity())),
-      Cell(std::to_string(n.round())),
-      Cell(n.degree() == 0 ? "-" : std::to_string(n.degree())),
-      Cell(fixed(n.weight(), 4)),
-      Cell(std::to_string(n.updates_received())),
-      Cell(std::to_string(n.updates_late())),
-      Cell(std::to_string(n.updates_missed())),
-      Cell(std::to_string(n.updates_rejected())),
-      Cell(bytes_text(n.bytes_sent())),
+      Cell(std::to_string(n.round())), Cell(n.degree() == 0 ? "-" : std::to_string(n.degree())),
+      Cell(fixed(n.weight(), 4)), Cell(std::to_string(n.updates_received())),
+      Cell(std::to_string(n.updates_late())), Cell(std::to_string(n.updates_missed())),
+      Cell(std::to_string(n.updates_rejected())), Cell(bytes_text(n.bytes_sent())),
       Cell(bytes_text(n.bytes_received())),
       Cell(n.last_heard_seconds() < 0 ? "never" : seconds_text(n.last_heard_seconds()) + " ago"),
-      Cell(n.last_error())};
+      // The reason of a trouble that is over only widens the table; JSON has it.
+      Cell(n.link() == v1::LINK_STATE_CONNECTED ? "" : n.last_error())};
 }
 
 NodeCommand<v1::ListPeersResponse> peers_command() {

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Shared by quickstart.sh and test.sh; sourced, not run. Expects `set -euo pipefail`.
 #
 # Says what it does in one line per step, keeps the noise of apt, cmake and ninja to itself unless a
@@ -125,7 +126,7 @@ jobs_that_fit() {
 build() {
   local preset=$1
   shift
-  cd "$REPOSITORY"
+  cd "$REPOSITORY" || die "cannot enter $REPOSITORY"
   step "configuring build/$preset" cmake --preset "$preset"
   # ninja itself, not `cmake --build`: it ends its compilers when it is interrupted.
   step "building ${*:-everything} in build/$preset (minutes the first time)" \
