@@ -319,14 +319,39 @@ TEST(HostilePeerTest, APeerThatDoesNotReadHoldsAtMostTheQueue) {
 
 TEST(HostilePeerTest, SilentStreamsAreBounded) {
   TestNode node(config_of(2, {1}));
-  std::vector<std::unique_ptr<RawPeer>> silent;
-  for (std::size_t i = 0; i < kMaxStrangers; ++i) {
-    silent.push_back(std::make_unique<RawPeer>(node.address()));
+  // Each call has a connection of its own, so any of them may be the one too many.
+  struct Call {
+    grpc::ClientContext context;
+    std::unique_ptr<grpc::GenericClientAsyncReaderWriter> stream;
+    grpc::ByteBuffer answer;
+  };
+  grpc::CompletionQueue queue;
+  std::vector<std::unique_ptr<Call>> calls;
+  grpc::ChannelArguments args;
+  args.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  for (std::size_t i = 0; i <= kMaxStrangers; ++i) {
+    grpc::GenericStub stub(
+        grpc::CreateCustomChannel(node.address(), grpc::InsecureChannelCredentials(), args));
+    calls.push_back(std::make_unique<Call>());
+    Call& call = *calls.back();
+    call.stream = stub.PrepareCall(&call.context, "/skiptrain.v1.Peer/Exchange", &queue);
+    call.stream->StartCall(nullptr);
+    call.stream->Read(&call.answer, &call);
   }
-  RawPeer last(node.address());
-  const grpc::Status refused = last.finish();
-  EXPECT_EQ(refused.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
-  EXPECT_THAT(refused.error_message(), HasSubstr("more than 64 streams without a hello"));
+  void* tag = nullptr;
+  bool ok = true;
+  while (tag == nullptr) ASSERT_TRUE(queue.Next(&tag, &ok));
+  EXPECT_FALSE(ok) << "the one that is turned away is told nothing but the status";
+  auto& refused = *static_cast<Call*>(tag);
+  grpc::Status status;
+  refused.stream->Finish(&status, &status);
+  while (tag != &status) ASSERT_TRUE(queue.Next(&tag, &ok));
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_THAT(status.error_message(), HasSubstr("more than 64 streams without a hello"));
+  for (const auto& call : calls) call->context.TryCancel();
+  queue.Shutdown();
+  while (queue.Next(&tag, &ok)) {
+  }
 }
 
 }  // namespace
