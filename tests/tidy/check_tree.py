@@ -54,7 +54,7 @@ ROOMS = {
 
 # (what, pattern of the included name, where it may stand)
 HEAVY = [
-    ("torch", r"(torch|ATen|c10)/", r"lib/learn/\w+\.cc$|tests/(unit/learn|bench)/"),
+    ("torch", r"(torch|ATen|c10)/", r"lib/learn/\w+\.cc$|tests/(unit/learn|integration|bench)/"),
     ("gRPC", r"(grpc|grpcpp)/|.*\.grpc\.pb\.h$",
      r"lib/transport/|daemon/control_\w+\.(h|cc)$|ctl/"
      r"|tests/(unit/(transport|daemon|ctl)|integration|bench|fuzz)/"),
