@@ -9,17 +9,13 @@
 
 #include "base/check.h"
 #include "learn/model_shapes.h"
+#include "learn/ops/relu_max_pool.h"
 
 namespace skiptrain::learn {
 namespace {
 
 torch::nn::Conv2d convolution(std::int64_t in, std::int64_t out, std::int64_t padding) {
   return torch::nn::Conv2d(torch::nn::Conv2dOptions(in, out, kKernel).padding(padding));
-}
-
-// ReLU and 2x2 max-pool commute, in value and in gradient; on the pooled quarter ReLU costs less.
-at::Tensor relu_of_pooled(const at::Tensor& x) {
-  return torch::max_pool2d(x, {2, 2}).relu_();
 }
 
 class GnLeNet final : public torch::nn::Module, public Model {
@@ -36,9 +32,9 @@ class GnLeNet final : public torch::nn::Module, public Model {
                                                     spec.classes))) {}
 
   at::Tensor forward(const at::Tensor& images) override {
-    at::Tensor x = relu_of_pooled(norm1_(conv1_(images)));
-    x = relu_of_pooled(norm2_(conv2_(x)));
-    x = relu_of_pooled(norm3_(conv3_(x)));
+    at::Tensor x = relu_max_pool(norm1_(conv1_(images)));
+    x = relu_max_pool(norm2_(conv2_(x)));
+    x = relu_max_pool(norm3_(conv3_(x)));
     return fc_(x.flatten(1));
   }
   torch::nn::Module& module() override { return *this; }
@@ -64,8 +60,8 @@ class FemnistCnn final : public torch::nn::Module, public Model {
         fc2_(register_module("fc2", torch::nn::Linear(512, spec.classes))) {}
 
   at::Tensor forward(const at::Tensor& images) override {
-    at::Tensor x = relu_of_pooled(conv1_(images));
-    x = relu_of_pooled(conv2_(x));
+    at::Tensor x = relu_max_pool(conv1_(images));
+    x = relu_max_pool(conv2_(x));
     return fc2_(fc1_(x.flatten(1)).relu_());
   }
   torch::nn::Module& module() override { return *this; }
@@ -90,8 +86,8 @@ class LeNet5 final : public torch::nn::Module, public Model {
         fc3_(register_module("fc3", torch::nn::Linear(84, spec.classes))) {}
 
   at::Tensor forward(const at::Tensor& images) override {
-    at::Tensor x = relu_of_pooled(conv1_(images));
-    x = relu_of_pooled(conv2_(x));
+    at::Tensor x = relu_max_pool(conv1_(images));
+    x = relu_max_pool(conv2_(x));
     x = fc1_(x.flatten(1)).relu_();
     return fc3_(fc2_(x).relu_());
   }
