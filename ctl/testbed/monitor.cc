@@ -20,9 +20,10 @@ constexpr Duration kMinLook = std::chrono::milliseconds(200);
 constexpr Duration kMaxLook = std::chrono::seconds(1);
 constexpr Duration kStatusTimeout = std::chrono::seconds(10);
 constexpr Duration kCollectTimeout = std::chrono::minutes(10);
-// When all runs are over, the daemons evaluate on the whole test set. If none of them finishes
-// that for so long, we ask for it.
+// When all runs are over, the daemons evaluate on the whole test set, all at once and hence all
+// slowly. If none of them finishes that within this time, we ask for it.
 constexpr Duration kEvaluationPatience = std::chrono::seconds(30);
+constexpr Duration kEvaluationPatiencePerNode = std::chrono::seconds(15);
 
 Instant now() {
   return Instant(
@@ -51,7 +52,7 @@ bool all_over(const std::vector<WatchedNode>& nodes) {
 }  // namespace
 
 Monitor::Monitor(const Cluster& cluster)
-    : cluster_(cluster), clients_(cluster.state().nodes.size()), started_(now()) {
+    : cluster_(cluster), clients_(cluster.state().nodes.size()), started_(now()), over_(started_) {
   for (const TestbedNode& node : cluster.state().nodes) nodes_.push_back({node.name, std::nullopt});
 }
 
@@ -104,6 +105,8 @@ Outcome<void> Monitor::wait_until_up() {
 Outcome<void> Monitor::wait_until_finished(const MonitorOptions& options) {
   const Duration pause =
       std::clamp<Duration>(kLookPerNode * static_cast<int>(nodes_.size()), kMinLook, kMaxLook);
+  const Duration patience =
+      kEvaluationPatience + kEvaluationPatiencePerNode * static_cast<int>(nodes_.size());
   std::size_t evaluated = 0;
   Instant last_progress = now();
   while (true) {
@@ -111,12 +114,13 @@ Outcome<void> Monitor::wait_until_finished(const MonitorOptions& options) {
     if (auto alive = check_alive(); !alive) return alive;
     if (options.on_look) options.on_look(nodes_);
     const std::size_t evaluated_now = count_evaluated(nodes_);
-    if (!all_over(nodes_) || evaluated_now != evaluated) last_progress = now();
-    evaluated = evaluated_now;
-    if (all_over(nodes_) &&
-        (evaluated == nodes_.size() || now() - last_progress > kEvaluationPatience)) {
-      return {};
+    if (!all_over(nodes_)) {
+      over_ = last_progress = now();
+    } else {
+      if (evaluated_now != evaluated) last_progress = now();
+      if (evaluated_now == nodes_.size() || now() - last_progress > patience) return {};
     }
+    evaluated = evaluated_now;
     if (options.timeout && now() - started_ > *options.timeout) {
       return failure(ExitCode::kTimeout, "the run was not over in time: " + watch_line(nodes_),
                      "give it longer with --timeout");
@@ -164,7 +168,7 @@ Outcome<NodeSummary> Monitor::collect_node(std::size_t i, std::vector<float>& mo
 
 Outcome<RunSummary> Monitor::collect() {
   RunSummary summary;
-  summary.wall_seconds = to_seconds(now() - started_);
+  summary.wall_seconds = to_seconds(over_ - started_);
   std::vector<std::vector<float>> models(nodes_.size());
   std::vector<Outcome<NodeSummary>> nodes(nodes_.size());
   for_each_concurrently(nodes_.size(),

@@ -54,6 +54,7 @@ class Monitor {
   std::vector<std::optional<Client>> clients_;
   std::vector<WatchedNode> nodes_;
   Instant started_;
+  Instant over_;  // when not every run was over yet, last
 };
 
 }  // namespace skiptrain::ctl

@@ -40,7 +40,7 @@ struct RunSummary {
   std::string topology;
   std::string model;
   std::uint64_t seed = 0;
-  double wall_seconds = 0.0;        // from the daemons' start to the last final evaluation
+  double wall_seconds = 0.0;        // from the daemons' start to the end of the last run
   double consensus_distance = 0.0;  // sqrt(mean_i ||x_i - mean x||^2), of the final models
   std::vector<NodeSummary> nodes;
 };
