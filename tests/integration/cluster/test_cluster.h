@@ -1,0 +1,103 @@
+// A cluster of real daemons on loopback for a test: configs, processes, and skipctl to ask them.
+//
+// Everything lives in a folder of its own and goes with the object. By default the model is a tiny
+// perceptron on a tiny data set, so that starting a daemon is what costs most. Settings are given
+// as the config's dotted keys with TOML values: set("round.deadline", "\"3s\"").
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "tests/integration/cluster/files.h"
+#include "tests/integration/cluster/process.h"
+
+namespace skiptrain::integration {
+
+using Json = nlohmann::json;
+
+// skipctl's documented exit codes.
+inline constexpr int kOk = 0;
+inline constexpr int kError = 1;
+inline constexpr int kUsage = 2;
+inline constexpr int kUnreachable = 3;
+inline constexpr int kNotFound = 4;
+inline constexpr int kPrecondition = 5;
+inline constexpr int kTimeout = 6;
+inline constexpr int kNotAuthorized = 7;
+inline constexpr int kDegraded = 8;
+
+// Ports that are free now; below the kernel's own range, so that no outgoing connection takes one.
+std::vector<std::uint16_t> free_ports(std::size_t count);
+
+// skipctl with these arguments, in JSON.
+struct Answer {
+  int exit_code = -1;
+  Json json;  // of standard output; null if there was none
+  std::string out;
+  std::string err;
+
+  // The error object's text; "" if there was no error.
+  std::string error_message() const;
+};
+Answer skipctl(const std::vector<std::string>& arguments, const RunOptions& options = {});
+
+class TestCluster {
+ public:
+  explicit TestCluster(std::size_t node_count);
+
+  std::size_t size() const { return nodes_.size(); }
+  const TestDir& dir() const { return dir_; }
+
+  // Before start; with a node, for that one only. nullopt leaves the key out.
+  void set(const std::string& key, std::optional<std::string> toml_value);
+  void set(std::size_t node, const std::string& key, std::optional<std::string> toml_value);
+  // The node's config as it is now set; also written to its file by `start`.
+  std::string config(std::size_t node) const;
+  std::string config_file(std::size_t node) const { return folder(node) + ".toml"; }
+  std::string folder(std::size_t node) const { return dir_ / ("n" + std::to_string(node)); }
+  std::string socket(std::size_t node) const { return folder(node) + "/control.sock"; }
+  std::uint16_t port(std::size_t node) const { return nodes_.at(node).port; }
+  void write_config(std::size_t node) const;
+
+  void start(std::size_t node, const Launch& extra = {});
+  void start_all();
+  Process& process(std::size_t node) { return *nodes_.at(node).process; }
+  // Standard output and error of all the node's daemons so far.
+  std::string log(std::size_t node) const;
+
+  // skipctl at this node.
+  Answer ask(std::size_t node, std::vector<std::string> arguments) const;
+  // Its status; null while it does not answer.
+  Json status(std::size_t node) const;
+  std::uint64_t round(std::size_t node) const;
+  std::string phase(std::size_t node) const;
+  Json rounds(std::size_t node) const;
+  // What the node knows of one neighbour, by NodeId.
+  Json peer(std::size_t node, std::uint64_t id) const;
+
+  bool wait_for_phase(std::size_t node, const std::string& phase, Seconds limit = kPatience) const;
+  bool wait_for_round(std::size_t node, std::uint64_t round, Seconds limit = kPatience) const;
+  bool wait_until_finished(Seconds limit = 2 * kPatience) const;
+  // What a failed wait should show.
+  std::string describe() const;
+
+ private:
+  using Settings = std::map<std::string, std::optional<std::string>>;
+  struct Node {
+    std::uint16_t port = 0;
+    Settings settings;
+    std::optional<Process> process;
+  };
+
+  TestDir dir_;
+  Settings settings_;
+  std::vector<Node> nodes_;
+};
+
+}  // namespace skiptrain::integration
