@@ -152,7 +152,6 @@ TEST_P(ClusterRejoinTest, ARestartedNodeIsBackWithinTwoRounds) {
 INSTANTIATE_TEST_SUITE_P(
     Clusters, ClusterRejoinTest,
     ::testing::Values(RejoinCase{"TrainingRing", "ring", 8, {Policy::kDpsgd, 1, 0}, false},
-                      RejoinCase{"SkipTrainRing", "ring", 8, {Policy::kSkipTrain, 4, 4}, false},
                       RejoinCase{
                           "SkipTrainRegular", "regular:3", 8, {Policy::kSkipTrain, 4, 4}, false},
                       RejoinCase{"Checkpoint", "regular:3", 8, {Policy::kSkipTrain, 4, 4}, true},
