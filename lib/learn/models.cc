@@ -9,7 +9,7 @@
 
 #include "base/check.h"
 #include "learn/model_shapes.h"
-#include "learn/ops/relu_max_pool.h"
+#include "learn/relu_max_pool.h"
 
 namespace skiptrain::learn {
 namespace {

@@ -1,5 +1,5 @@
 // The fused operator against ATen's two, bit for bit.
-#include "learn/ops/relu_max_pool.h"
+#include "learn/relu_max_pool.h"
 
 #include <array>
 #include <cmath>

@@ -1,8 +1,8 @@
-#include "learn/ops/relu_max_pool.h"
+#include "learn/relu_max_pool.h"
 
 #include <torch/torch.h>
 
-#include "learn/ops/relu_max_pool_kernels.h"
+#include "learn/relu_max_pool_kernels.h"
 
 namespace skiptrain::learn {
 namespace {

@@ -1,4 +1,4 @@
-#include "learn/ops/relu_max_pool_kernels.h"
+#include "learn/relu_max_pool_kernels.h"
 
 #include <algorithm>
 
