@@ -1,9 +1,11 @@
 // `rounds`: how the newest rounds went, and with --follow each further one as it ends.
 #include <cstdint>
+#include <cstdio>
 #include <limits>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 

@@ -1,4 +1,5 @@
 // Every command against a node in this process: its table, its JSON, its exit code.
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <fstream>

@@ -1,7 +1,9 @@
 // The testbed's parts: configurations, ports, processes, state, model files, the summary's sums.
 #include <signal.h>
 
+#include <chrono>
 #include <cmath>
+#include <filesystem>
 #include <fstream>
 #include <set>
 
