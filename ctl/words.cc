@@ -37,7 +37,7 @@ std::string node_text(std::uint64_t id, const std::string& name) {
 }
 
 std::string schedule_text(const v1::Schedule& schedule) {
-  const std::string policy = name_of(schedule.policy());
+  std::string policy = name_of(schedule.policy());
   if (schedule.policy() == v1::POLICY_DPSGD || schedule.policy() == v1::POLICY_GREEDY) {
     return policy;
   }

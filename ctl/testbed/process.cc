@@ -103,6 +103,7 @@ Result<ProcessId> spawn(const SpawnOptions& options) {
   const int null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
   std::vector<std::string> words = options.command;
   std::vector<char*> command;
+  command.reserve(words.size() + 1);
   for (std::string& word : words) command.push_back(word.data());
   command.push_back(nullptr);
   const pid_t parent = getpid();
