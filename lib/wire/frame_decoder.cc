@@ -5,11 +5,25 @@
 #include <cstring>
 #include <string>
 
+#include <google/protobuf/stubs/logging.h>
+
 #include "wire/convert.h"
 #include "wire/tags.h"
 
 namespace skiptrain::wire {
 namespace {
+
+// protobuf writes a line to standard error for each string that is not UTF-8, which a peer could
+// make it do without end. What is wrong with a frame is in our own errors.
+void silence_protobuf() {
+#if GOOGLE_PROTOBUF_VERSION < 4022000  // later versions log through Abseil, and not this
+  static const bool silent = [] {
+    google::protobuf::SetLogHandler(nullptr);
+    return true;
+  }();
+  (void)silent;
+#endif
+}
 
 std::size_t total_size(std::span<const Slice> slices) {
   std::size_t size = 0;
@@ -126,7 +140,9 @@ struct FrameDecoder::Gathered {
   Slice chunk;
 };
 
-FrameDecoder::FrameDecoder() = default;
+FrameDecoder::FrameDecoder() {
+  silence_protobuf();
+}
 FrameDecoder::~FrameDecoder() = default;
 
 Result<FrameView> FrameDecoder::decode(std::span<const Slice> slices) {
