@@ -360,9 +360,9 @@ Status Node::check_schedule(const ScheduleRequested& request) const {
                     "round that can change is " + to_string(earliest_schedule_round()));
   }
   if (request.effective.value() >= options_.total_rounds) {
-    return fail(ErrorCode::kPreconditionFailed, "round " + to_string(request.effective) +
-                                                    " is past the run's last round, " +
-                                                    std::to_string(options_.total_rounds) + " - 1");
+    return fail(ErrorCode::kPreconditionFailed,
+                "round " + to_string(request.effective) + " is past the run's last round; it has " +
+                    std::to_string(options_.total_rounds) + " rounds, from 0");
   }
   return {};
 }

@@ -38,8 +38,8 @@ class RoundController {
   // The neighbours whose updates the exchange is held open for.
   std::vector<NodeId> waiting_for(const Neighbourhood& neighbours) const;
   // True if the exchange should end now: nobody is left to wait for, or the deadline has come. A
-  // node that nobody takes part with (all are away, paused or far behind) holds its round open until
-  // the deadline, so that it does not race away from neighbours that are merely restarting.
+  // node that nobody takes part with (all are away, paused or far behind) holds its round open
+  // until the deadline, so that it does not race away from neighbours that are merely restarting.
   bool should_close(const Neighbourhood& neighbours, Instant now) const;
 
   // Ends the exchange: the terms of the mix in NodeId order, with Metropolis-Hastings weights; a
