@@ -23,6 +23,8 @@ template <typename... Visitors>
 struct Overloaded : Visitors... {
   using Visitors::operator()...;
 };
+template <typename... Visitors>
+Overloaded(Visitors...) -> Overloaded<Visitors...>;
 
 std::vector<std::uint32_t> all_indices(std::size_t count) {
   std::vector<std::uint32_t> indices(count);

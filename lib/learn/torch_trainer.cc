@@ -108,6 +108,10 @@ Status check_data(const TrainerOptions& options, const data::Dataset& dataset, c
   return {};
 }
 
+tl::unexpected<Error> cancelled() {
+  return fail(ErrorCode::kUnavailable, "cancelled: the node is going down");
+}
+
 }  // namespace
 
 Result<ParameterLayout> layout_of(const ModelSpec& spec) {
@@ -136,7 +140,8 @@ class TorchTrainer::Impl {
   ParametersPtr initial() const { return initial_; }
 
   Result<ports::TrainOutcome> train(const ports::TrainRequest& request);
-  Result<ports::Evaluation> evaluate(const Parameters& parameters, std::uint64_t max_samples);
+  Result<ports::Evaluation> evaluate(const Parameters& parameters, std::uint64_t max_samples,
+                                     const std::stop_token& cancel);
 
  private:
   Status load(const Parameters& parameters, const char* what);
@@ -204,6 +209,10 @@ Result<ports::TrainOutcome> TorchTrainer::Impl::train(const ports::TrainRequest&
   ports::TrainOutcome outcome;
   double loss_sum = 0;
   for (std::uint64_t i = 0; i < steps; ++i) {
+    if (request.cancel.stop_requested()) {
+      sgd_.reset();
+      return cancelled();
+    }
     const auto samples = sampler.next();
     const double loss = step(samples);
     if (!std::isfinite(loss)) {
@@ -227,7 +236,8 @@ Result<ports::TrainOutcome> TorchTrainer::Impl::train(const ports::TrainRequest&
 }
 
 Result<ports::Evaluation> TorchTrainer::Impl::evaluate(const Parameters& parameters,
-                                                       std::uint64_t max_samples) {
+                                                       std::uint64_t max_samples,
+                                                       const std::stop_token& cancel) {
   const auto begin = Clock::now();
   use_threads(options_.threads);
   if (test_.size() == 0) {
@@ -245,6 +255,7 @@ Result<ports::Evaluation> TorchTrainer::Impl::evaluate(const Parameters& paramet
   double loss_sum = 0;
   std::int64_t correct = 0;
   for (std::size_t begin_at = 0; begin_at < samples.size(); begin_at += kEvaluationBatch) {
+    if (cancel.stop_requested()) return cancelled();
     const auto part =
         std::span(samples).subspan(begin_at, std::min(kEvaluationBatch, samples.size() - begin_at));
     batch_.fill(test_, part);
@@ -293,8 +304,9 @@ Result<ports::TrainOutcome> TorchTrainer::train(const ports::TrainRequest& reque
 }
 
 Result<ports::Evaluation> TorchTrainer::evaluate(const Parameters& parameters,
-                                                 std::uint64_t max_samples) {
-  return guarded("evaluate", [&] { return impl_->evaluate(parameters, max_samples); });
+                                                 std::uint64_t max_samples,
+                                                 std::stop_token cancel) {
+  return guarded("evaluate", [&] { return impl_->evaluate(parameters, max_samples, cancel); });
 }
 
 }  // namespace skiptrain::learn

@@ -55,8 +55,8 @@ class TorchTrainer final : public ports::Trainer {
   Result<ports::TrainOutcome> train(const ports::TrainRequest& request) override;
   // Mean cross-entropy and top-1 accuracy. The subset depends on the run's seed only: every node
   // and every round measures on the same samples.
-  Result<ports::Evaluation> evaluate(const Parameters& parameters,
-                                     std::uint64_t max_samples) override;
+  Result<ports::Evaluation> evaluate(const Parameters& parameters, std::uint64_t max_samples,
+                                     std::stop_token cancel = {}) override;
 
  private:
   class Impl;
