@@ -60,6 +60,9 @@ Status still_running(const core::Node& node) {
     return fail(ErrorCode::kPreconditionFailed,
                 "the run has ended here, at round " + to_string(node.round()));
   }
+  if (phase == core::Phase::kFailed) {
+    return fail(ErrorCode::kPreconditionFailed, "the node has failed: " + node.failure());
+  }
   return {};
 }
 
@@ -120,7 +123,8 @@ void ControlService::fill_from_node(const core::Node& node, v1::GetStatusRespons
   response.set_failure(node.failure());
   response.set_pause_requested(node.pause_requested());
   response.set_stop_requested(node.stop_requested());
-  *response.mutable_updates() = to_message(node.update_counters(), 0, node.updates_missed());
+  *response.mutable_updates() =
+      to_message(node.update_counters(), node.updates_rejected(), node.updates_missed());
 }
 
 grpc::Status ControlService::GetStatus(grpc::ServerContext*, const v1::GetStatusRequest*,
@@ -148,7 +152,7 @@ grpc::Status ControlService::GetStatus(grpc::ServerContext*, const v1::GetStatus
   response->set_resident_bytes(resident_bytes());
   if (const auto transport = driver_.transport()) {
     response->set_address(transport->address());
-    std::uint64_t rejected = 0;
+    std::uint64_t rejected = response->updates().rejected();
     for (const ports::LinkReport& link : transport->links()) {
       response->set_bytes_sent(response->bytes_sent() + link.bytes_sent);
       response->set_bytes_received(response->bytes_received() + link.bytes_received);

@@ -4,9 +4,12 @@
 
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
 #include <csignal>
+#include <exception>
 #include <mutex>
 #include <optional>
+#include <sstream>
 #include <string>
 #include <thread>
 #include <utility>
@@ -27,7 +30,7 @@
 namespace skiptrain::daemon {
 namespace {
 
-// A daemon that could not end in order by now ends anyway: DESIGN promises 10 s.
+// A daemon that could not end in order by now ends anyway: the README promises 10 s.
 constexpr Duration kStopLimit = std::chrono::seconds(9);
 constexpr Duration kControlPatience = std::chrono::seconds(1);
 
@@ -54,9 +57,10 @@ class Daemon {
     main_loop_.run();
 
     sd_notify(0, "STOPPING=1");
-    const std::jthread watchdog([this](const std::stop_token& done) { enforce_stop_limit(done); });
-    loader.join();
+    const std::jthread watchdog([](const std::stop_token& done) { enforce_stop_limit(done); });
+    driver_.cancel();
     driver_.history().close();
+    loader.join();
     server->stop(kControlPatience);
     driver_.stop();
     if (failure_) return tl::unexpected(*failure_);
@@ -64,7 +68,8 @@ class Daemon {
   }
 
  private:
-  void load() {
+  // Loading allocates by what files declare, so running out of memory is a likely way to fail.
+  void load() try {
     auto machinery = load_machinery(config_, incarnation_);
     if (ending_) return;
     if (!machinery) return fail_with(machinery.error());
@@ -73,11 +78,14 @@ class Daemon {
     }
     spdlog::info("listening for peers at {}", driver_.transport()->address());
     sd_notify(0, "READY=1\nSTATUS=running");
+  } catch (const std::exception& error) {
+    fail_with({ErrorCode::kInternal, std::string("loading data and model: ") + error.what()});
   }
 
   void fail_with(const Error& error) {
     asio::post(main_loop_, [this, error] {
       failure_ = error;
+      spdlog::error("cannot start: {}", error.message);
       end("start failed");
     });
   }
@@ -104,7 +112,8 @@ class Daemon {
     if (Status reopened = reopen_log(); !reopened) spdlog::error("{}", reopened.error().message);
     auto next = load_config(config_.source);
     if (!next) {
-      spdlog::error("reload refused, nothing changed:\n{}", next.error().message);
+      log_lines(next.error().message);
+      spdlog::error("reload refused, nothing changed");
       return;
     }
     if (const auto fixed = differences_needing_restart(config_, *next); !fixed.empty()) {
@@ -121,6 +130,12 @@ class Daemon {
     });
     driver_.set_evaluate_samples(next->round.evaluate_samples);
     spdlog::info("reloaded {}", config_.source.string());
+  }
+
+  // One log line per problem of a config.
+  static void log_lines(const std::string& text) {
+    std::istringstream lines(text);
+    for (std::string line; std::getline(lines, line);) spdlog::error("{}", line);
   }
 
   static void enforce_stop_limit(const std::stop_token& done) {

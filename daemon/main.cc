@@ -26,11 +26,12 @@ int complain(const std::string& message, int exit_code) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  using namespace skiptrain;
+  namespace daemon = skiptrain::daemon;
+  namespace learn = skiptrain::learn;
   CLI::App app("One node of a decentralized-learning cluster.", "skiptraind");
   std::string config_path;
   std::string check_path;
-  app.set_version_flag("--version", std::string("skiptraind ") + kVersion);
+  app.set_version_flag("--version", std::string("skiptraind ") + skiptrain::kVersion);
   auto* run = app.add_option("--config", config_path, "run with this TOML file");
   auto* check = app.add_option("--check-config", check_path,
                                "check this TOML file, print its problems, and exit");
@@ -51,10 +52,10 @@ int main(int argc, char** argv) {
     return 0;
   }
   learn::keep_freed_memory();
-  if (Status opened = daemon::start_logging(config->log, config->node.name); !opened) {
+  if (skiptrain::Status opened = daemon::start_logging(config->log, config->node.name); !opened) {
     return complain(opened.error().message, kExitError);
   }
-  if (Status ended = daemon::run_daemon(std::move(*config)); !ended) {
+  if (skiptrain::Status ended = daemon::run_daemon(std::move(*config)); !ended) {
     return complain(ended.error().message, kExitError);
   }
   return 0;

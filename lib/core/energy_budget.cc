@@ -6,25 +6,27 @@
 namespace skiptrain::core {
 
 EnergyBudget::EnergyBudget(std::optional<WattHours> budget, WattHours cost_per_round)
-    : budget_(budget), cost_per_round_(cost_per_round) {}
+    : budget_(budget), estimate_(cost_per_round), cost_per_round_(cost_per_round) {}
 
-std::optional<std::uint64_t> EnergyBudget::rounds_in(WattHours amount) const {
+std::uint64_t EnergyBudget::rounds_in(WattHours amount, WattHours cost) {
   // Sums of k equal charges differ from k times the charge by rounding errors; without this slack
   // the last round of an exactly sized budget would be lost to them.
   constexpr double kSlack = 1e-9;
   constexpr std::uint64_t kMost = std::numeric_limits<std::uint64_t>::max();
-  if (cost_per_round_.value() <= 0) return kMost;
-  const double rounds = std::floor(amount / cost_per_round_ + kSlack);
+  if (cost.value() <= 0) return kMost;
+  const double rounds = std::floor(amount / cost + kSlack);
   if (rounds >= static_cast<double>(kMost)) return kMost;
   return rounds <= 0 ? 0 : static_cast<std::uint64_t>(rounds);
 }
 
 std::optional<std::uint64_t> EnergyBudget::affordable_rounds() const {
-  return budget_ ? rounds_in(*budget_) : std::nullopt;
+  if (!budget_) return std::nullopt;
+  return rounds_in(*budget_, estimate_);
 }
 
 std::optional<std::uint64_t> EnergyBudget::affordable_rounds_left() const {
-  return budget_ ? rounds_in(*budget_ - spent_) : std::nullopt;
+  if (!budget_) return std::nullopt;
+  return rounds_in(*budget_ - spent_, cost_per_round_);
 }
 
 bool EnergyBudget::can_afford_round() const {
@@ -32,11 +34,15 @@ bool EnergyBudget::can_afford_round() const {
 }
 
 void EnergyBudget::charge_round() {
-  spent_ += cost_per_round_;
+  charged_ = cost_per_round_;
+  spent_ += charged_;
 }
 
 void EnergyBudget::settle_round(WattHours measured) {
-  spent_ += measured - cost_per_round_;
+  spent_ += measured - charged_;
+  ++measured_rounds_;
+  measured_ += measured;
+  cost_per_round_ = measured_ * (1.0 / static_cast<double>(measured_rounds_));
 }
 
 }  // namespace skiptrain::core

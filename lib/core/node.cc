@@ -32,7 +32,7 @@ std::optional<Instant> Node::next_deadline() const {
   if (between_rounds_ && !fetching_from_) return now_;
   std::optional<Instant> due;
   if (phase_ == Phase::kWaitingForPeers) due = start_deadline_;
-  if (phase_ == Phase::kExchanging) due = controller_.deadline();
+  if (phase_ == Phase::kExchanging) due = controller_.deadline(neighbours_);
   if (due && wants_fetch()) due = std::min(*due, next_fetch_);
   return due;
 }
@@ -46,7 +46,7 @@ void Node::make_progress() {
   const bool may_begin = between_rounds_ ? !fetching_from_.has_value()
                                          : phase_ == Phase::kWaitingForPeers && may_start();
   if (may_begin) begin_round();
-  const bool may_close = !fetching_from_ || now_ >= controller_.deadline();
+  const bool may_close = !fetching_from_ || now_ >= controller_.deadline(neighbours_);
   if (phase_ == Phase::kExchanging && may_close && controller_.should_close(neighbours_, now_)) {
     close_exchange();
   }
@@ -178,6 +178,7 @@ void Node::on(const ModelReady& event) {
 
 void Node::on(const NodeFailed& event) {
   const bool known_to_neighbours = phase_ != Phase::kWarmingUp;
+  between_rounds_ = false;
   phase_ = Phase::kFailed;
   failure_ = event.reason;
   if (known_to_neighbours) announce(Activity::kFinished, true);
@@ -193,9 +194,7 @@ void Node::on(const PeerConnected& event) {
   peer->ever_connected = true;
   peer->connected = true;
   peer->incarnation = event.incarnation;
-  peer->activity = event.state.activity;
-  peer->round = event.state.round;
-  peer->next_round = event.state.round;
+  place(*peer, event.state);
   // It missed what we sent while it was away, and its round may be waiting for it.
   const auto& own = controller_.own_update();
   if (own && own->round == round() && event.state.round <= round()) {
@@ -209,15 +208,24 @@ void Node::on(const PeerDisconnected& event) {
 
 void Node::on(const PeerStateChanged& event) {
   Neighbour* peer = neighbours_.find(event.peer);
-  if (peer == nullptr) return;
-  peer->activity = event.state.activity;
-  peer->round = event.state.round;
-  peer->next_round = event.state.round;
+  if (peer != nullptr) place(*peer, event.state);
+}
+
+// Puts a neighbour where it says it is; no further than the run goes, whatever it says.
+void Node::place(Neighbour& peer, const NodeState& state) {
+  const Round last(options_.total_rounds);
+  peer.activity = state.activity;
+  peer.round = std::min(state.round, last);
+  peer.next_round = peer.round;
 }
 
 void Node::on(const UpdateReceived& event) {
   Neighbour* peer = neighbours_.find(event.from);
   if (peer == nullptr || phase_ == Phase::kWarmingUp) return;
+  if (event.update.round.value() >= options_.total_rounds) {
+    ++updates_rejected_;  // no node of this run sends an update of a round that the run has not
+    return;
+  }
   peer->round = std::max(peer->round, event.update.round);
   controller_.inbox().set_catching_up(is_behind());
   const UpdateVerdict verdict = controller_.inbox().accept(event.from, event.update);
@@ -278,6 +286,10 @@ void Node::on(const StateFetchFailed& event) {
 void Node::apply_fetched_state() {
   const StateFetched fetched = *std::exchange(fetched_, std::nullopt);
   if (!is_active() || fetched.state.round <= round()) return;
+  if (fetched.state.round.value() > options_.total_rounds) {
+    ++updates_rejected_;
+    return;
+  }
   take_over_schedule(fetched);
   const bool round_begun = phase_ == Phase::kExchanging;
   if (!round_begun) {
@@ -386,7 +398,7 @@ ModelUpdate Node::committed_state() const {
 std::optional<Node::Waiting> Node::waiting() const {
   if (phase_ != Phase::kExchanging) return std::nullopt;
   return Waiting{controller_.waiting_for(neighbours_), controller_.exchange_started(),
-                 controller_.deadline()};
+                 controller_.deadline(neighbours_)};
 }
 
 const char* to_string(Phase phase) {

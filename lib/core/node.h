@@ -11,7 +11,7 @@
 //   mix       all in, or the deadline has come                                      -> Mix
 //   commit    x(t+1) is the committed model                                         -> Commit
 // A neighbour more than one round ahead shows that this node fell behind: it fetches that
-// neighbour's state, mixes it in equal parts with its own, and jumps (DESIGN: logical clock).
+// neighbour's state, mixes it in equal parts with its own, and jumps.
 #pragma once
 
 #include <cstdint>
@@ -85,6 +85,8 @@ class Node {
   ModelUpdate committed_state() const;
   std::uint64_t train_rounds() const { return train_rounds_; }
   std::uint64_t updates_missed() const { return updates_missed_; }
+  // Updates and states of rounds that the run does not have.
+  std::uint64_t updates_rejected() const { return updates_rejected_; }
   const std::string& failure() const { return failure_; }
   bool pause_requested() const { return pause_requested_; }
   bool stop_requested() const { return stop_requested_; }
@@ -136,6 +138,7 @@ class Node {
   void apply_pending_schedule();
   void announce(Activity activity, bool to_neighbours);
 
+  void place(Neighbour& peer, const NodeState& state);
   bool is_active() const;
   bool is_busy() const;
   // True from the first sign that it fell behind until it has jumped.
@@ -172,6 +175,7 @@ class Node {
   std::optional<ScheduleRequested> pending_schedule_;
   std::uint64_t train_rounds_ = 0;
   std::uint64_t updates_missed_ = 0;
+  std::uint64_t updates_rejected_ = 0;
   std::string failure_;
 
   Instant now_{};    // of the step in progress

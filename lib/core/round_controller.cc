@@ -37,11 +37,18 @@ bool RoundController::anybody_takes_part(const Neighbourhood& neighbours) const 
   });
 }
 
+bool RoundController::is_alone(const Neighbourhood& neighbours) const {
+  return neighbours.degree() > 0 && inbox_.current().empty() && !anybody_takes_part(neighbours);
+}
+
+Instant RoundController::deadline(const Neighbourhood& neighbours) const {
+  return is_alone(neighbours) ? std::min(deadline_, exchange_started_ + kAloneHold) : deadline_;
+}
+
 bool RoundController::should_close(const Neighbourhood& neighbours, Instant now) const {
   if (!exchanging_) return false;
-  if (now >= deadline_) return true;
-  if (!waiting_for(neighbours).empty()) return false;
-  return neighbours.degree() == 0 || !inbox_.current().empty() || anybody_takes_part(neighbours);
+  if (now >= deadline(neighbours)) return true;
+  return waiting_for(neighbours).empty() && !is_alone(neighbours);
 }
 
 std::vector<MixInput> RoundController::close(Neighbourhood& neighbours, RoundRecord& record,

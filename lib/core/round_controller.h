@@ -31,15 +31,18 @@ class RoundController {
   // Our own update of the round in progress, from open_exchange until the clock moves on.
   const std::optional<ModelUpdate>& own_update() const { return own_; }
   bool is_exchanging() const { return exchanging_; }
+  // A node that nobody takes part with (all its neighbours are away, paused or far behind) holds
+  // each round open this long, or to its deadline if that is sooner, so that it does not race away
+  // from neighbours that are merely restarting.
+  static constexpr Duration kAloneHold = std::chrono::seconds(2);
+
   // When the exchange in progress ends at the latest.
-  Instant deadline() const { return deadline_; }
+  Instant deadline(const Neighbourhood& neighbours) const;
   Instant exchange_started() const { return exchange_started_; }
 
   // The neighbours whose updates the exchange is held open for.
   std::vector<NodeId> waiting_for(const Neighbourhood& neighbours) const;
-  // True if the exchange should end now: nobody is left to wait for, or the deadline has come. A
-  // node that nobody takes part with (all are away, paused or far behind) holds its round open
-  // until the deadline, so that it does not race away from neighbours that are merely restarting.
+  // True if the exchange should end now: nobody is left to wait for, or the deadline has come.
   bool should_close(const Neighbourhood& neighbours, Instant now) const;
 
   // Ends the exchange: the terms of the mix in NodeId order, with Metropolis-Hastings weights; a
@@ -51,6 +54,7 @@ class RoundController {
   void advance_to(Round round);
 
  private:
+  bool is_alone(const Neighbourhood& neighbours) const;
   bool anybody_takes_part(const Neighbourhood& neighbours) const;
 
   NodeId self_;

@@ -22,7 +22,7 @@ Duration RoundDeadline::allowance(bool train_slot) const {
   std::vector<Duration> deviations;
   deviations.reserve(waits.size());
   for (const Duration wait : waits) deviations.push_back(std::chrono::abs(wait - centre));
-  return std::max(kFloor, centre + 4 * median(std::move(deviations)));
+  return std::clamp(centre + 4 * median(std::move(deviations)), kFloor, kCeiling);
 }
 
 void RoundDeadline::record_wait(bool train_slot, Duration wait) {

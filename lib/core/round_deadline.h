@@ -1,6 +1,7 @@
 // How long a node waits for its neighbours' updates: a fixed time, or learnt from recent waits.
 //
-// Automatic: median + 4 * MAD (median absolute deviation) of the last waits, at least 2 s. Train
+// Automatic: median + 4 * MAD (median absolute deviation) of the last waits, within 2 s and
+// 10 min. Train
 // and sync rounds are kept apart: a sync round waits milliseconds for the network, a train round
 // may wait seconds for a slower device, and one estimate for both would cut the slower device off.
 #pragma once
@@ -16,6 +17,9 @@ namespace skiptrain::core {
 class RoundDeadline {
  public:
   static constexpr Duration kFloor = std::chrono::seconds(2);
+  // Waits that end at the deadline feed the estimate; without a cap a neighbour that promises and
+  // never sends would make it grow for ever.
+  static constexpr Duration kCeiling = std::chrono::minutes(10);
   // Until kMinSamples waits are known, when nobody can tell how slow the neighbours are.
   static constexpr Duration kInitial = std::chrono::seconds(60);
   static constexpr std::size_t kMinSamples = 5;

@@ -2,7 +2,7 @@
 //
 // At most two per neighbour, whatever the neighbours send. An update tagged with a past round is
 // late and dropped; one for a round already filled is a duplicate and dropped; one for the round
-// after the next means that this node fell behind, and is not kept (DESIGN: logical clock).
+// after the next means that this node fell behind, and is not kept (see node.h).
 #pragma once
 
 #include <cstdint>

@@ -17,8 +17,8 @@
 namespace skiptrain::ports {
 
 struct TrainRequest {
-  Round round;          // names the stream of minibatches, so that a round can be replayed
-  ParametersPtr start;  // x(t)
+  Round round;             // names the stream of minibatches, so that a round can be replayed
+  ParametersPtr start;     // x(t)
   std::stop_token cancel;  // looked at between local steps; then train() fails with kUnavailable
 };
 
@@ -46,7 +46,9 @@ class Trainer {
   // kNumeric if the loss or a parameter is no longer finite; `start` is untouched then.
   virtual Result<TrainOutcome> train(const TrainRequest& request) = 0;
   // On the node's test set, or its seeded subset of at most `max_samples` (0: all).
-  virtual Result<Evaluation> evaluate(const Parameters& parameters, std::uint64_t max_samples) = 0;
+  // `cancel` is looked at between batches; then it fails with kUnavailable.
+  virtual Result<Evaluation> evaluate(const Parameters& parameters, std::uint64_t max_samples,
+                                      std::stop_token cancel = {}) = 0;
 };
 
 }  // namespace skiptrain::ports

@@ -60,7 +60,7 @@ Status Driver::attach(Machinery machinery) {
 
 void Driver::stop() {
   if (std::exchange(stopped_, true)) return;
-  cancel_.request_stop();
+  cancel();
   if (loop_thread_.joinable()) {
     on_loop([this] { step(core::LeaveRequested{}); });
     if (const auto transport = this->transport()) transport->stop();
@@ -131,7 +131,7 @@ std::future<Result<EvaluatedRound>> Driver::evaluate(std::uint64_t max_samples) 
 }
 
 Result<EvaluatedRound> Driver::evaluate_now(const ModelUpdate& state, std::uint64_t max_samples) {
-  auto evaluation = trainer()->evaluate(*state.parameters, max_samples);
+  auto evaluation = trainer()->evaluate(*state.parameters, max_samples, cancel_.get_token());
   if (!evaluation) return tl::unexpected(evaluation.error());
   const EvaluatedRound evaluated{state.round, *evaluation};
   const std::lock_guard lock(mutex_);
@@ -174,6 +174,7 @@ void Driver::perform(const core::Train& effect) {
   compute([this, effect, meter = meter_] {
     const auto before = meter ? meter->read_total() : Result<WattHours>{};
     auto outcome = trainer_->train({effect.round, effect.start, cancel_.get_token()});
+    if (cancel_.stop_requested()) return;
     if (!outcome) {
       post(core::TrainingFailed{effect.round, outcome.error().message});
       return;
@@ -252,6 +253,7 @@ void Driver::perform(const core::Evaluate& effect) {
   const std::uint64_t samples = effect.final ? 0 : evaluate_samples_;
   compute([this, effect, samples] {
     const auto evaluated = evaluate_now(ModelUpdate{effect.after, 0, effect.parameters}, samples);
+    if (cancel_.stop_requested()) return;
     if (!evaluated) {
       spdlog::warn("evaluation after {} rounds failed: {}", effect.after.value(),
                    evaluated.error().message);

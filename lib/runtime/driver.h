@@ -68,6 +68,9 @@ class Driver {
   // Hands over the loaded machinery and starts the transport. Call once, from any other thread.
   // kUnavailable if the listener's address is taken.
   Status attach(Machinery machinery);
+  // Ends what the compute thread does and drops what waits for it: training after the local step in
+  // progress, evaluations with kUnavailable. For good; the node itself lives on until `stop`.
+  void cancel() { cancel_.request_stop(); }
   // Tells the neighbours, cancels training, closes the transport and joins all threads. Idempotent.
   // Returns within a few seconds: a local step is the longest thing it waits for.
   void stop();

@@ -109,10 +109,12 @@ ExchangeStream::Step ExchangeStream::choose_step() {
     outgoing_ = *std::exchange(goodbye_, std::nullopt);
   } else if (hello_) {
     outgoing_ = *std::exchange(hello_, std::nullopt);
-  } else if (state_) {
-    outgoing_ = *std::exchange(state_, std::nullopt);
-  } else {
+  } else if (!updates_.empty()) {
+    // Before an announcement: "finished" must not overtake the last update, nor cut into its
+    // chunks.
     take_next_update_message();
+  } else {
+    outgoing_ = *std::exchange(state_, std::nullopt);
   }
   writing_ = true;
   return Step::kWrite;

@@ -36,7 +36,8 @@ struct DeviceCase {
 
 class EnergyBudgetDeviceTest : public testing::TestWithParam<DeviceCase> {};
 
-// DESIGN section 2: a tenth of each phone's battery, 89 834 parameters, 20 steps of batch 32.
+// As in SkipTrain's energy traces (arXiv 2407.01283): a tenth of each phone's battery, 89 834
+// parameters, 20 steps of batch 32.
 TEST_P(EnergyBudgetDeviceTest, ATenthOfTheBatteryPaysForThePapersRounds) {
   const EnergyBudget budget(WattHours(GetParam().battery_wh * 0.1), WattHours(GetParam().cost_wh));
   EXPECT_EQ(budget.affordable_rounds(), GetParam().rounds);
@@ -73,11 +74,13 @@ TEST(EnergyBudgetTest, SettlingReplacesTheEstimateByTheReading) {
   EXPECT_DOUBLE_EQ(budget.spent().value(), 2.0);
   budget.settle_round(WattHours(3.5));
   EXPECT_DOUBLE_EQ(budget.spent().value(), 3.5);
-  EXPECT_EQ(budget.affordable_rounds_left(), 3u);
+  EXPECT_DOUBLE_EQ(budget.cost_per_round().value(), 3.5);
+  EXPECT_EQ(budget.affordable_rounds_left(), 1u);
   budget.charge_round();
   budget.settle_round(WattHours(0.5));
   EXPECT_DOUBLE_EQ(budget.spent().value(), 4.0);
-  EXPECT_EQ(budget.affordable_rounds(), 5u);
+  EXPECT_DOUBLE_EQ(budget.cost_per_round().value(), 2.0) << "the mean of 3.5 and 0.5";
+  EXPECT_EQ(budget.affordable_rounds(), 5u) << "of the whole budget, by the estimate";
 }
 
 TEST(EnergyBudgetTest, ANewLimitLeavesWhatIsSpent) {

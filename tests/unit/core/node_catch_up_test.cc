@@ -1,4 +1,4 @@
-// Node: falling behind, fetching a neighbour's state, and serving one (DESIGN: logical clock).
+// Node: falling behind, fetching a neighbour's state, and serving one.
 #include <gmock/gmock.h>
 
 #include "tests/unit/core/node_harness.h"

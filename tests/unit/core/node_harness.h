@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <variant>
@@ -20,8 +21,9 @@ inline ParametersPtr scalar(float x) {
   const float values[] = {x};
   return copy_parameters(values);
 }
+// NaN, which equals nothing, if there are no parameters.
 inline float value_of(const ParametersPtr& parameters) {
-  return parameters->values()[0];
+  return parameters ? parameters->values()[0] : std::numeric_limits<float>::quiet_NaN();
 }
 
 // The effects of one kind, in order.

@@ -250,7 +250,7 @@ TEST(NodeExchangeTest, ANeighbourThatResumesIsWaitedForAgain) {
   EXPECT_TRUE(has<Mix>(h.receive(3, 0)));
 }
 
-TEST(NodeExchangeTest, ALoneNodeIsPacedByItsDeadline) {
+TEST(NodeExchangeTest, ALoneNodeIsPaced) {
   NodeHarness h(mixing_options());
   h.start();
   h.disconnect(2);
@@ -259,10 +259,34 @@ TEST(NodeExchangeTest, ALoneNodeIsPacedByItsDeadline) {
   for (std::uint64_t round = 0; round < 3; ++round) {
     const Commit commit = only<Commit>(h.tick());
     EXPECT_FALSE(commit.record.deadline_hit) << "it waited for nobody";
-    EXPECT_EQ(h.now(), begun + seconds(10) * (round + 1));
+    EXPECT_EQ(h.now(), begun + RoundController::kAloneHold * (round + 1));
     h.tick();
   }
   EXPECT_EQ(h.node().round(), Round(3));
+}
+
+TEST(NodeExchangeTest, ALoneNodeWaitsNoLongerThanItsDeadline) {
+  NodeHarness h(mixing_options());
+  h.node().set_fixed_deadline(seconds(1));
+  h.start();
+  h.disconnect(2);
+  h.disconnect(3);
+  EXPECT_EQ(h.node().waiting()->until, h.now() + seconds(1));
+}
+
+// A run of T rounds has the updates 0 to T - 1 and the states 0 to T; anything else is a lie, and
+// must neither move the clock nor be held.
+TEST(NodeExchangeTest, RefusesRoundsThatTheRunDoesNotHave) {
+  NodeOptions options = mixing_options();
+  options.total_rounds = 5;
+  NodeHarness h(options);
+  h.start();
+  h.receive(2, 5);
+  h.receive(2, ~std::uint64_t{0});
+  EXPECT_EQ(h.node().updates_rejected(), 2u);
+  EXPECT_EQ(h.node().updates_held(), 0u);
+  h.peer_state(3, ~std::uint64_t{0}, Activity::kRunning);
+  EXPECT_EQ(h.node().neighbours().find(NodeId(3))->round, Round(5));
 }
 
 TEST(NodeExchangeTest, ALoneNodesWaitEndsWhenANeighbourReturns) {

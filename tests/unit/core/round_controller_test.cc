@@ -91,7 +91,7 @@ TEST_F(RoundControllerTest, AMissingNeighboursWeightStaysWithOurOwn) {
 
 TEST_F(RoundControllerTest, ClosesAtTheDeadlineAndListsWhoIsMissing) {
   receive(7, 0);
-  EXPECT_EQ(controller_.deadline(), kStart + seconds(10));
+  EXPECT_EQ(controller_.deadline(neighbours_), kStart + seconds(10));
   EXPECT_FALSE(should_close(seconds(10) - Duration(1)));
   EXPECT_TRUE(should_close(seconds(10)));
   close(seconds(10));
@@ -179,7 +179,7 @@ TEST_F(RoundControllerTest, LearnsItsDeadlineFromTheWaits) {
   }
   controller_.advance_to(Round(5));
   controller_.open_exchange(update(5, 5.0f, 3), false, kStart);
-  EXPECT_EQ(controller_.deadline(), kStart + seconds(4));
+  EXPECT_EQ(controller_.deadline(neighbours_), kStart + seconds(4));
 }
 
 // Else an hour alone would teach the node to wait for the longest time.

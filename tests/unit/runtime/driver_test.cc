@@ -138,6 +138,20 @@ TEST(DriverTest, StopCancelsTrainingAndTellsTheNeighbours) {
   EXPECT_TRUE(rig.transport->announced.back().second);
 }
 
+TEST(DriverTest, CancelEndsAWaitingEvaluation) {
+  Rig rig(alone(0));
+  ASSERT_TRUE(rig.driver->attach(std::move(rig.machinery)));
+  ASSERT_TRUE(eventually([&] { return rig.driver->last_evaluation().has_value(); }));
+  rig.trainer->hold = true;
+  auto first = rig.driver->evaluate(0);
+  auto second = rig.driver->evaluate(0);  // waits behind the first
+  rig.driver->cancel();
+  ASSERT_EQ(first.wait_for(10s), std::future_status::ready);
+  EXPECT_FALSE(first.get());
+  ASSERT_EQ(second.wait_for(10s), std::future_status::ready);
+  EXPECT_THROW(second.get(), std::future_error);  // dropped; the control service says so
+}
+
 TEST(DriverTest, ATakenPortIsReported) {
   Rig rig(alone(1));
   rig.transport->start_error = "address 127.0.0.1:1 is in use";

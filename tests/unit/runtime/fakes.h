@@ -39,7 +39,10 @@ class FakeTrainer final : public ports::Trainer {
     for (float& value : next) value += 1;
     return ports::TrainOutcome{copy_parameters(next), 0.25, 1, 1ms};
   }
-  Result<ports::Evaluation> evaluate(const Parameters& parameters, std::uint64_t samples) override {
+  Result<ports::Evaluation> evaluate(const Parameters& parameters, std::uint64_t samples,
+                                     std::stop_token cancel) override {
+    while (hold && !cancel.stop_requested()) std::this_thread::sleep_for(1ms);
+    if (cancel.stop_requested()) return fail(ErrorCode::kUnavailable, "cancelled");
     return ports::Evaluation{parameters.values()[0], 0.5, samples == 0 ? 1000 : samples, 1ms};
   }
 
