@@ -48,7 +48,8 @@ struct RunSummary {
 nlohmann::ordered_json to_json(const RunSummary& summary);
 void print_summary(const RunSummary& summary, Screen& screen);
 
-// DESIGN.md section 1. All models must have the same length; 0 for none.
+// sqrt(mean over nodes of ||x_i - mean x||^2), as in decentralized SGD's analyses. All models must
+// have the same length; 0 for none.
 double consensus_distance(const std::vector<std::vector<float>>& models);
 
 }  // namespace skiptrain::ctl
