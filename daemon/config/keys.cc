@@ -3,6 +3,7 @@
 #include <array>
 #include <chrono>
 #include <iterator>
+#include <limits>
 #include <utility>
 
 #include "daemon/config/key_readers.h"
@@ -36,6 +37,8 @@ constexpr std::array<std::string_view, 4> kModelNames = {"gn-lenet", "femnist-cn
 constexpr std::size_t kMaxHiddenLayers = 16;
 constexpr std::int64_t kMaxConstantWatts = 100'000;
 constexpr std::int64_t kMillion = 1'000'000;
+// Samples are counted in 32 bits once they are loaded.
+constexpr std::int64_t kMaxSamples = std::numeric_limits<std::uint32_t>::max();
 
 template <typename T>
 Key<T> required(Key<T> key) {
@@ -112,9 +115,11 @@ Complaint a_data_format(const std::string& text) {
 }
 
 Complaint a_partition(const std::string& text) {
+  static_assert(data::kMinDirichletAlpha == 0.001 && data::kMaxDirichletAlpha == 1e6,
+                "the words below and in the key's meaning");
   if (data::parse_partition(text)) return std::nullopt;
   return "iid, shards:K (K from 1 to " + std::to_string(data::kMaxShardsPerNode) +
-         "), dirichlet:ALPHA (ALPHA above 0), or all";
+         "), dirichlet:ALPHA (ALPHA from 0.001 to 1000000), or all";
 }
 
 Complaint a_topology(const std::string& text) {
@@ -252,10 +257,13 @@ void append_model_and_data(List& list) {
       "IDX file, plain or gzip")));
   list.push_back(shared(text<Config>(
       "data.partition", [](auto& c) -> auto& { return c.data.partition; }, a_partition,
-      "whose share is ours: iid, shards:K, dirichlet:ALPHA, or all")));
+      "whose share is ours: iid, shards:K (K from 1 to 10000), dirichlet:ALPHA (0.001 to 1000000), "
+      "or "
+      "all")));
   list.push_back(shared(integer<Config>(
-      "data.train_limit", [](auto& c) -> auto& { return c.data.train_limit; }, IntegerRange{},
-      "use only the first N training samples; 0: all")));
+      "data.train_limit", [](auto& c) -> auto& { return c.data.train_limit; },
+      IntegerRange{0, kMaxSamples},
+      "use only the first N training samples, 0 to 4294967295; 0: all")));
   list.push_back(shared(number<Config>(
       "data.mean", [](auto& c) -> auto& { return c.data.mean; },
       NumberRange{.text = "a finite number"}, "pixels become (value / 255 - mean) / std")));
