@@ -16,7 +16,9 @@
 namespace skiptrain::transport {
 
 // Updates per peer that are being sent or wait for it. A newer one drops the oldest not started.
-inline constexpr std::size_t kMaxQueuedUpdates = 2;
+// Neighbours in step need three: the peer may have read round t and answered t and t + 1 before we
+// hear that the write of t is done, and then t + 1 still waits when t + 2 comes.
+inline constexpr std::size_t kMaxQueuedUpdates = 3;
 // Incoming streams that have not introduced themselves yet; more are turned away.
 inline constexpr std::size_t kMaxStrangers = 64;
 // Streams of one HTTP/2 connection: a neighbour needs one, and one per state it fetches.
@@ -49,7 +51,9 @@ struct Tuning {
   std::size_t lookahead_bytes = std::size_t{4} << 20;
   std::size_t http2_frame_bytes = (std::size_t{1} << 24) - 1;
   std::size_t write_buffer_bytes = std::size_t{4} << 20;
+  // The least and the most that is read from a socket at once.
   std::size_t read_chunk_bytes = std::size_t{256} << 10;
+  std::size_t max_read_chunk_bytes = std::size_t{4} << 20;
   bool probe_bandwidth = false;
 };
 
