@@ -84,4 +84,25 @@ Result<std::string> read_file(const std::string& path) {
   return std::move(text).str();
 }
 
+Status check_private(const std::string& path) {
+  struct stat here {};
+  struct stat target {};
+  if (lstat(path.c_str(), &here) != 0 || stat(path.c_str(), &target) != 0) {
+    return fail(ErrorCode::kNotFound, system_error(path));
+  }
+  const uid_t us = geteuid();
+  if (here.st_uid != us || target.st_uid != us) {
+    const uid_t other = here.st_uid != us ? here.st_uid : target.st_uid;
+    return fail(ErrorCode::kPreconditionFailed,
+                path + ": belongs to user " + std::to_string(other) + ": must be your own (user " +
+                    std::to_string(us) + ")");
+  }
+  if ((target.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+    return fail(ErrorCode::kPreconditionFailed,
+                path + ": others may write to it: must be writable by you alone; if its contents " +
+                    "are yours: chmod go-w " + path);
+  }
+  return {};
+}
+
 }  // namespace skiptrain::ctl

@@ -31,4 +31,9 @@ Status write_file(const std::string& path, std::string_view data);
 // kNotFound if it cannot be read.
 Result<std::string> read_file(const std::string& path);
 
+// That what is at `path` can be believed: a file or folder of this user that nobody else may write
+// to, not reached through somebody else's symbolic link. In /tmp anyone may make a folder of any
+// name. kNotFound if there is nothing; kPreconditionFailed says what is wrong with it.
+Status check_private(const std::string& path);
+
 }  // namespace skiptrain::ctl

@@ -1,8 +1,11 @@
 #include "ctl/testbed/cluster.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <utility>
 #include <vector>
@@ -24,15 +27,36 @@ Outcome<std::string> temporary_dir() {
   return pattern;
 }
 
-// Makes sure that `dir` exists and may be filled: it holds an ended testbed, which is removed, or
-// nothing of the kind. Never removes what skipctl has not made.
-Outcome<void> prepare_dir(const std::string& dir) {
-  std::error_code error;
-  fs::create_directories(dir, error);
-  if (error) {
-    return failure(ExitCode::kError, "cannot make " + dir + ": " + error.message(),
-                   "name another folder with --dir");
+// Makes the folder, for this user alone, or finds it made and private.
+Outcome<void> make_private_dir(const std::string& dir) {
+  const char* hint = "name another folder with --dir";
+  std::error_code ignored;  // mkdir says what is wrong
+  const fs::path path = dir.ends_with('/') ? fs::path(dir).parent_path() : fs::path(dir);
+  fs::create_directories(path.parent_path(), ignored);
+  if (mkdir(dir.c_str(), S_IRWXU) != 0 && errno != EEXIST) {
+    return failure(ExitCode::kError, "cannot make " + dir + ": " + std::strerror(errno), hint);
   }
+  if (const auto ours = check_private(dir); !ours) {
+    return failure(exit_code_of(ours.error().code), ours.error().message, hint);
+  }
+  return {};
+}
+
+// The short paths of a testbed's sockets. Removes nothing but sockets: the path may be an old one.
+void remove_socket_dir(const TestbedState& state) {
+  if (state.socket_dir.empty()) return;
+  std::error_code ignored;
+  for (const TestbedNode& node : state.nodes) {
+    if (fs::is_socket(node.socket, ignored)) fs::remove(node.socket, ignored);
+  }
+  fs::remove(state.socket_dir, ignored);  // fails if anything else is in it
+}
+
+// Makes sure that `dir` exists and may be filled: it holds an ended testbed, which is removed, or
+// nothing of the kind. Never removes what skipctl has not made: of the folder, only its node-*.
+Outcome<void> prepare_dir(const std::string& dir) {
+  if (auto made = make_private_dir(dir); !made) return made;
+  std::error_code error;
   const auto old = load_state(dir);
   if (old) {
     if (old->is_live()) {
@@ -40,7 +64,7 @@ Outcome<void> prepare_dir(const std::string& dir) {
                      "end it with: skipctl testbed down --dir " + dir);
     }
     for (const TestbedNode& node : old->nodes) fs::remove_all(node.directory, error);
-    if (!old->socket_dir.empty()) fs::remove_all(old->socket_dir, error);
+    remove_socket_dir(*old);
     return {};
   }
   if (old.error().code != ErrorCode::kNotFound) return tl::unexpected(to_failure(old.error()));
@@ -92,7 +116,11 @@ Outcome<Cluster> Cluster::start(const TestbedOptions& options, bool outlive) {
     if (auto prepared = prepare_dir(dir); !prepared) return tl::unexpected(prepared.error());
   }
   auto plan = plan_testbed(options, dir);
-  if (!plan) return tl::unexpected(to_failure(plan.error()));
+  if (!plan) {
+    std::error_code ignored;
+    if (options.dir.empty()) fs::remove(dir, ignored);
+    return tl::unexpected(to_failure(plan.error()));
+  }
   plan->skiptraind = *std::move(program);
   Cluster cluster(*std::move(plan), options.dir.empty());
   if (auto started = cluster.start_all(options, outlive); !started) {
@@ -136,8 +164,8 @@ std::optional<Failure> Cluster::find_dead() const {
 void Cluster::end(bool keep_files) {
   if (!std::exchange(is_ours_, false)) return;
   end_processes(processes_of(state_));
+  remove_socket_dir(state_);
   std::error_code ignored;
-  if (!state_.socket_dir.empty()) fs::remove_all(state_.socket_dir, ignored);
   if (is_temporary_ && !keep_files) {
     fs::remove_all(state_.dir, ignored);
     return;
@@ -172,8 +200,7 @@ Outcome<void> restart_node(TestbedState& state, TestbedNode& node) {
 
 Outcome<void> end_testbed(TestbedState& state) {
   end_processes(processes_of(state));
-  std::error_code ignored;
-  if (!state.socket_dir.empty()) fs::remove_all(state.socket_dir, ignored);
+  remove_socket_dir(state);
   for (TestbedNode& node : state.nodes) node.process = {};
   if (auto saved = save(state); !saved) return tl::unexpected(to_failure(saved.error()));
   return {};

@@ -20,8 +20,9 @@ class Cluster {
  public:
   // Writes configs into `options.dir` (a temporary folder if empty) and starts all daemons; returns
   // when all are started, not when they are ready. Refuses a folder with a live testbed
-  // (kPrecondition) or with other contents of these names (kPrecondition). On a failure nothing is
-  // left running. `outlive`: the daemons may outlive this process.
+  // (kPrecondition), with other contents of these names (kPrecondition), or one that others may
+  // write to (kPrecondition). On a failure nothing is left running. `outlive`: the daemons may
+  // outlive this process.
   static Outcome<Cluster> start(const TestbedOptions& options, bool outlive);
 
   Cluster(Cluster&&) noexcept;

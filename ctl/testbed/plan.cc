@@ -151,16 +151,7 @@ Result<TestbedState> plan_testbed(const TestbedOptions& options, const std::stri
     plan.socket_dir = *std::move(folder);
   }
   for (std::uint32_t i = 0; i < options.nodes; ++i) {
-    TestbedNode node;
-    node.id = i;
-    node.name = "node-" + std::to_string(i);
-    node.address = "127.0.0.1:" + std::to_string((*ports)[i]);
-    node.directory = dir + "/" + node.name;
-    node.socket = plan.socket_dir.empty() ? node.directory + "/control.sock"
-                                          : plan.socket_dir + "/" + std::to_string(i) + ".sock";
-    node.config_file = node.directory + "/skiptraind.toml";
-    node.log_file = node.directory + "/skiptraind.log";
-    plan.nodes.push_back(std::move(node));
+    plan.add_node(i).address = "127.0.0.1:" + std::to_string((*ports)[i]);
   }
   return plan;
 }

@@ -1,6 +1,8 @@
 #include "ctl/testbed/state.h"
 
 #include <algorithm>
+#include <string>
+#include <utility>
 
 #include <nlohmann/json.hpp>
 
@@ -15,28 +17,16 @@ constexpr int kStateVersion = 1;
 
 Json to_json(const TestbedNode& node) {
   return {{"id", node.id},
-          {"name", node.name},
           {"address", node.address},
-          {"directory", node.directory},
-          {"socket", node.socket},
-          {"config_file", node.config_file},
-          {"log_file", node.log_file},
           {"pid", node.process.pid},
           {"start_time", node.process.start_time}};
 }
 
-TestbedNode node_of(const Json& json) {
-  TestbedNode node;
-  json.at("id").get_to(node.id);
-  json.at("name").get_to(node.name);
+void add_node(const Json& json, TestbedState& state) {
+  TestbedNode& node = state.add_node(json.at("id").get<std::uint64_t>());
   json.at("address").get_to(node.address);
-  json.at("directory").get_to(node.directory);
-  json.at("socket").get_to(node.socket);
-  json.at("config_file").get_to(node.config_file);
-  json.at("log_file").get_to(node.log_file);
   json.at("pid").get_to(node.process.pid);
   json.at("start_time").get_to(node.process.start_time);
-  return node;
 }
 
 }  // namespace
@@ -51,6 +41,18 @@ bool TestbedState::was_started() const {
                      [](const TestbedNode& node) { return node.process.pid != 0; });
 }
 
+TestbedNode& TestbedState::add_node(std::uint64_t id) {
+  TestbedNode node;
+  node.id = id;
+  node.name = "node-" + std::to_string(id);
+  node.directory = dir + "/" + node.name;
+  node.socket = socket_dir.empty() ? node.directory + "/control.sock"
+                                   : socket_dir + "/" + std::to_string(id) + ".sock";
+  node.config_file = node.directory + "/skiptraind.toml";
+  node.log_file = node.directory + "/skiptraind.log";
+  return nodes.emplace_back(std::move(node));
+}
+
 Status save(const TestbedState& state) {
   Json nodes = Json::array();
   for (const TestbedNode& node : state.nodes) nodes.push_back(to_json(node));
@@ -63,8 +65,14 @@ Status save(const TestbedState& state) {
 
 Result<TestbedState> load_state(const std::string& dir) {
   const std::string path = dir + "/" + kStateFile;
+  for (const std::string& believed : {dir, path}) {
+    const auto ours = check_private(believed);
+    if (ours) continue;
+    if (ours.error().code != ErrorCode::kNotFound) return tl::unexpected(ours.error());
+    return fail(ErrorCode::kNotFound, "there is no testbed in " + dir);
+  }
   const auto text = read_file(path);
-  if (!text) return fail(ErrorCode::kNotFound, "there is no testbed in " + dir);
+  if (!text) return tl::unexpected(text.error());
   try {
     const Json json = Json::parse(*text);
     if (json.at("version") != kStateVersion) {
@@ -74,7 +82,7 @@ Result<TestbedState> load_state(const std::string& dir) {
     state.dir = dir;
     json.at("socket_dir").get_to(state.socket_dir);
     json.at("skiptraind").get_to(state.skiptraind);
-    for (const Json& node : json.at("nodes")) state.nodes.push_back(node_of(node));
+    for (const Json& node : json.at("nodes")) add_node(node, state);
     return state;
   } catch (const Json::exception& error) {
     return fail(ErrorCode::kCorrupt, path + ": " + error.what());

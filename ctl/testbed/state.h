@@ -1,6 +1,10 @@
 // testbed.json: which processes belong to the testbed in a folder, so that `testbed status`,
 // `down`, `kill` and `start` find them from another shell. It stays when the testbed has ended, and
 // marks the folder as one whose contents a new testbed may replace.
+//
+// It names programs to run and processes to signal, and its usual place is a folder of a known name
+// in /tmp, so it is believed only if folder and file are this user's alone. What can be removed
+// later, the nodes' folders, follows from the folder's own path and is not read from the file.
 #pragma once
 
 #include <cstdint>
@@ -16,9 +20,9 @@ inline constexpr const char* kStateFile = "testbed.json";
 
 struct TestbedNode {
   std::uint64_t id = 0;
-  std::string name;
+  std::string name;       // node-ID
   std::string address;    // HOST:PORT of its peer listener
-  std::string directory;  // its data, config and log
+  std::string directory;  // DIR/NAME: its data, config and log
   std::string socket;     // of its control service
   std::string config_file;
   std::string log_file;
@@ -33,11 +37,16 @@ struct TestbedState {
 
   bool is_live() const;      // at least one daemon runs
   bool was_started() const;  // and not ended by us since; its daemons may have died
+
+  // Adds node `id` with the name, folder and files that it has in this testbed; the address is left
+  // empty. Set `dir` and `socket_dir` first.
+  TestbedNode& add_node(std::uint64_t id);
 };
 
 // Atomically replaces DIR/testbed.json.
 Status save(const TestbedState& state);
-// kNotFound if the folder holds no testbed; kCorrupt if the file cannot be understood.
+// kNotFound if the folder holds no testbed; kPreconditionFailed if folder or file are not private
+// (see check_private); kCorrupt if the file cannot be understood.
 Result<TestbedState> load_state(const std::string& dir);
 
 }  // namespace skiptrain::ctl

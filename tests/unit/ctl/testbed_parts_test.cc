@@ -1,5 +1,7 @@
 // The testbed's parts: configurations, ports, processes, state, model files, the summary's sums.
 #include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <cmath>
@@ -173,15 +175,66 @@ TEST(StateTest, ReadsBackWhatWasSaved) {
   TestbedState state;
   state.dir = dir.path();
   state.skiptraind = "/bin/skiptraind";
-  state.nodes.push_back({.id = 4, .name = "node-4", .address = "127.0.0.1:9", .process = {12, 34}});
+  TestbedNode& node = state.add_node(4);
+  node.address = "127.0.0.1:9";
+  node.process = {12, 34};
   ASSERT_TRUE(save(state).has_value());
   const auto loaded = load_state(dir.path());
   ASSERT_TRUE(loaded.has_value());
   EXPECT_EQ(loaded->skiptraind, state.skiptraind);
   EXPECT_EQ(loaded->nodes.at(0).process, (ProcessId{12, 34}));
+  EXPECT_EQ(loaded->nodes.at(0).address, "127.0.0.1:9");
+  EXPECT_EQ(loaded->nodes.at(0).name, "node-4");
   std::ofstream(dir / kStateFile) << "{]";
   EXPECT_EQ(load_state(dir.path()).error().code, ErrorCode::kCorrupt);
   EXPECT_EQ(load_state("/nowhere").error().code, ErrorCode::kNotFound);
+}
+
+TEST(StateTest, FoldersOfNodesFollowFromTheTestbedsOwn) {
+  TempDir dir;
+  std::ofstream(dir / kStateFile) << R"({"version": 1, "socket_dir": "", "skiptraind": "/bin/true",
+    "nodes": [{"id": 4, "name": "..", "directory": "/home", "address": "127.0.0.1:9",
+               "pid": 0, "start_time": 0}]})";
+  const auto loaded = load_state(dir.path());
+  ASSERT_TRUE(loaded.has_value()) << loaded.error().message;
+  EXPECT_EQ(loaded->nodes.at(0).directory, dir / "node-4");
+  EXPECT_EQ(loaded->nodes.at(0).config_file, dir / "node-4/skiptraind.toml");
+}
+
+TEST(StateTest, IsNotBelievedIfOthersMayWriteToIt) {
+  TempDir dir;
+  TestbedState state;
+  state.dir = dir.path();
+  ASSERT_TRUE(save(state).has_value());
+  for (const std::string& path : {dir.path(), dir / kStateFile}) {
+    for (const mode_t open : {S_IWGRP, S_IWOTH}) {
+      ASSERT_TRUE(load_state(dir.path()).has_value());
+      ASSERT_EQ(chmod(path.c_str(), S_IRWXU | open), 0);
+      const auto loaded = load_state(dir.path());
+      ASSERT_FALSE(loaded.has_value()) << path;
+      EXPECT_EQ(loaded.error().code, ErrorCode::kPreconditionFailed);
+      EXPECT_THAT(loaded.error().message, HasSubstr("chmod go-w " + path));
+      ASSERT_EQ(chmod(path.c_str(), S_IRWXU), 0);
+    }
+  }
+}
+
+TEST(StateTest, IsNotBelievedIfItIsAnotherUsers) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root can give a file away";
+  TempDir dir;
+  TestbedState state;
+  state.dir = dir.path();
+  ASSERT_TRUE(save(state).has_value());
+  ASSERT_EQ(symlink(dir.path().c_str(), (dir / "link").c_str()), 0);
+  ASSERT_TRUE(load_state(dir / "link").has_value());
+  for (const std::string& path : {dir / "link", dir / kStateFile, dir.path()}) {
+    ASSERT_EQ(lchown(path.c_str(), 12345, -1), 0);
+    const auto loaded = load_state(dir / "link");
+    ASSERT_FALSE(loaded.has_value()) << path;
+    EXPECT_EQ(loaded.error().code, ErrorCode::kPreconditionFailed);
+    EXPECT_THAT(loaded.error().message, HasSubstr("belongs to user 12345"));
+    ASSERT_EQ(lchown(path.c_str(), 0, -1), 0);
+  }
 }
 
 TEST(SafetensorsTest, ReadsFloatsAndRefusesDamage) {

@@ -1,5 +1,6 @@
 // `testbed run|up|status|kill|start|down` with real processes that stand in for daemons.
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -159,6 +160,54 @@ TEST_F(TestbedTest, ForeignFilesAreNotTouched) {
   std::ofstream(dir / "node-0/precious") << "x";
   EXPECT_EQ(testbed("run").exit, ExitCode::kPrecondition);
   EXPECT_TRUE(std::filesystem::exists(dir / "node-0/precious"));
+}
+
+TEST_F(TestbedTest, OnlyNodeFoldersAreRemovedWhateverTheStateFileSays) {
+  ASSERT_EQ(testbed("run").exit, ExitCode::kOk);
+  std::ofstream(dir / "notes") << "x";
+  std::ofstream(dir / "node-0/old") << "x";
+  std::ofstream(data / "precious") << "x";
+  std::ifstream file(dir / kStateFile);
+  auto json = nlohmann::json::parse(file);
+  json["socket_dir"] = data.path();
+  for (auto& node : json["nodes"]) node["directory"] = data.path();
+  std::ofstream(dir / kStateFile) << json;
+  const Invocation run = testbed("run");
+  EXPECT_EQ(run.exit, ExitCode::kOk) << run.err;
+  EXPECT_TRUE(std::filesystem::exists(data / "precious"));
+  EXPECT_TRUE(std::filesystem::exists(dir / "notes"));
+  EXPECT_FALSE(std::filesystem::exists(dir / "node-0/old"));
+}
+
+TEST_F(TestbedTest, AFolderThatOthersMayWriteToIsRefused) {
+  setenv("SKIPTRAIN_FAKE", "runs", 1);
+  ASSERT_EQ(testbed("up").exit, ExitCode::kOk);
+  const auto started = processes();
+  ASSERT_EQ(chmod(dir.path().c_str(), S_IRWXU | S_IRWXG | S_IRWXO), 0);
+  EXPECT_EQ(testbed("down").exit, ExitCode::kPrecondition);
+  EXPECT_EQ(testbed("kill", {"node-1"}).exit, ExitCode::kPrecondition);
+  EXPECT_EQ(running(started), 4) << "signalled what a stranger may have named";
+  EXPECT_EQ(testbed("start", {"node-1"}).exit, ExitCode::kPrecondition);
+  const Invocation up = testbed("up");
+  EXPECT_EQ(up.exit, ExitCode::kPrecondition);
+  EXPECT_THAT(up.err, HasSubstr("others may write to it"));
+  ASSERT_EQ(chmod(dir.path().c_str(), S_IRWXU), 0);
+  EXPECT_EQ(testbed("down").exit, ExitCode::kOk);
+  EXPECT_EQ(running(started), 0);
+}
+
+TEST_F(TestbedTest, RefusedOptionsLeaveNoFolderBehind) {
+  TempDir temporary;
+  setenv("TMPDIR", temporary.path().c_str(), 1);
+  for (const std::vector<std::string>& wrong :
+       std::vector<std::vector<std::string>>{{"--nodes", "0"}, {"--lr", "-1"}}) {
+    std::vector<std::string> words = {"testbed",       "run",       "--skiptraind",
+                                      FAKE_SKIPTRAIND, "--dataset", data.path()};
+    words.insert(words.end(), wrong.begin(), wrong.end());
+    EXPECT_EQ(skipctl(words).exit, ExitCode::kUsage);
+    EXPECT_TRUE(std::filesystem::is_empty(temporary.path())) << wrong[0];
+  }
+  unsetenv("TMPDIR");
 }
 
 }  // namespace
