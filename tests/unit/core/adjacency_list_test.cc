@@ -1,3 +1,4 @@
+#include <ostream>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -36,6 +37,10 @@ struct BadList {
   const char* text;
   const char* message;
 };
+// How the case is called in a list of tests.
+void PrintTo(const BadList& c, std::ostream* out) {
+  *out << c.name;
+}
 
 class BadAdjacencyListTest : public testing::TestWithParam<BadList> {};
 

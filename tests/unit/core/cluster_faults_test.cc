@@ -1,6 +1,7 @@
 // Whole clusters under crashes, restarts, broken links, drops, delays and failures: the invariants
 // hold after every step, and every node that is up ends its run.
 #include <algorithm>
+#include <ostream>
 
 #include <gtest/gtest.h>
 
@@ -92,6 +93,10 @@ struct RejoinCase {
   Schedule schedule;
   bool from_checkpoint;
 };
+// How the case is called in a list of tests.
+void PrintTo(const RejoinCase& c, std::ostream* out) {
+  *out << c.name;
+}
 
 class ClusterRejoinTest : public ::testing::TestWithParam<RejoinCase> {};
 

@@ -2,6 +2,7 @@
 // show in the result.
 #include <bit>
 #include <cmath>
+#include <ostream>
 
 #include <gtest/gtest.h>
 
@@ -43,6 +44,10 @@ struct GraphCase {
   std::string spec;
   std::size_t nodes;
 };
+// How the case is called in a list of tests.
+void PrintTo(const GraphCase& c, std::ostream* out) {
+  *out << c.spec << " on " << c.nodes << " nodes";
+}
 std::string graph_name(const ::testing::TestParamInfo<GraphCase>& info) {
   std::string name = info.param.spec + "_" + std::to_string(info.param.nodes);
   for (char& c : name) {

@@ -135,15 +135,15 @@ TEST_F(RoundControllerTest, DropsUpdateFromPastRoundAndKeepsTheNext) {
   EXPECT_THAT(controller_.waiting_for(neighbours_), ElementsAre(NodeId(3), NodeId(9)));
 }
 
-TEST_F(RoundControllerTest, WithNobodyThereTheRoundIsHeldUntilTheDeadline) {
+TEST_F(RoundControllerTest, WithNobodyThereTheRoundIsHeldOpenForAWhile) {
   for (const std::uint64_t id : {3, 7, 9}) neighbours_.find(NodeId(id))->connected = false;
-  EXPECT_FALSE(should_close());
-  EXPECT_TRUE(should_close(seconds(10)));
-  EXPECT_THAT(senders(close(seconds(10))), ElementsAre(5));
+  EXPECT_FALSE(should_close(RoundController::kAloneHold - Duration(1)));
+  EXPECT_TRUE(should_close(RoundController::kAloneHold));
+  EXPECT_THAT(senders(close(RoundController::kAloneHold)), ElementsAre(5));
   EXPECT_FALSE(record_.deadline_hit);
 }
 
-TEST_F(RoundControllerTest, WithAllPausedTheRoundIsHeldUntilTheDeadline) {
+TEST_F(RoundControllerTest, WithAllPausedTheRoundIsHeldOpenForAWhile) {
   for (const std::uint64_t id : {3, 7, 9}) {
     neighbours_.find(NodeId(id))->activity = Activity::kPaused;
   }

@@ -46,6 +46,13 @@ TEST(RoundDeadlineTest, IsNeverBelowTheFloor) {
   EXPECT_EQ(after_waits({1, 2, 3, 2, 1, 2}).allowance(kTrain), seconds(2));
 }
 
+// A neighbour that promises and never sends makes every wait last as long as was allowed; the
+// allowance must not grow with them for ever.
+TEST(RoundDeadlineTest, IsNeverAboveTheCeiling) {
+  EXPECT_EQ(after_waits({10, 10'000'000, 20'000'000, 30'000'000, 50'000'000}).allowance(kTrain),
+            RoundDeadline::kCeiling);
+}
+
 TEST(RoundDeadlineTest, TrainAndSyncRoundsAreLearntApart) {
   RoundDeadline rule(std::nullopt);
   for (int i = 0; i < 10; ++i) {

@@ -1,5 +1,6 @@
 #include "core/topology.h"
 
+#include <ostream>
 #include <string>
 
 #include <gmock/gmock.h>
@@ -127,6 +128,10 @@ struct RegularCase {
   std::size_t nodes;
   std::size_t degree;
 };
+// How the case is called in a list of tests.
+void PrintTo(const RegularCase& c, std::ostream* out) {
+  *out << "regular:" << c.degree << " on " << c.nodes << " nodes";
+}
 class RegularTopologyTest : public testing::TestWithParam<RegularCase> {};
 
 TEST_P(RegularTopologyTest, IsRegularSimpleAndConnectedForEverySeed) {

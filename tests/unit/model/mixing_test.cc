@@ -2,6 +2,7 @@
 
 #include <bit>
 #include <cmath>
+#include <ostream>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -22,6 +23,10 @@ struct MixCase {
   std::size_t length;
   std::size_t inputs;
 };
+// How the case is called in a list of tests.
+void PrintTo(const MixCase& c, std::ostream* out) {
+  *out << c.inputs << " inputs of length " << c.length;
+}
 
 // Names a case "len2049_in9" in the test's name.
 std::string case_name(const testing::TestParamInfo<MixCase>& info) {
