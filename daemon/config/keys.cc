@@ -29,9 +29,6 @@ constexpr std::array kLogLevels = {LogLevel::kTrace, LogLevel::kDebug, LogLevel:
 constexpr std::array kLogFormats = {LogFormat::kText, LogFormat::kJson};
 constexpr std::array kMeterKinds = {MeterKind::kModel, MeterKind::kRapl, MeterKind::kBattery,
                                     MeterKind::kHwmon, MeterKind::kConstant};
-constexpr std::array kPolicies = {core::Policy::kDpsgd, core::Policy::kSkipTrain,
-                                  core::Policy::kSkipTrainConstrained, core::Policy::kGreedy,
-                                  core::Policy::kSkipTrainAdaptive};
 constexpr std::array<std::string_view, 4> kModelNames = {"gn-lenet", "femnist-cnn", "lenet5",
                                                          "mlp"};
 constexpr std::size_t kMaxHiddenLayers = 16;
@@ -191,8 +188,7 @@ void append_run(List& list) {
   list.push_back(shared(integer<Config>(
       "run.seed", [](auto& c) -> auto& { return c.run.seed; }, IntegerRange{}, "0 to 2^63 - 1")));
   list.push_back(choice<Config>(
-      "schedule.policy", [](auto& c) -> auto& { return c.schedule.policy; },
-      std::span<const core::Policy>(kPolicies),
+      "schedule.policy", [](auto& c) -> auto& { return c.schedule.policy; }, core::policies(),
       "dpsgd, skiptrain, skiptrain-constrained, greedy, skiptrain-adaptive"));
   list.push_back(integer<Config>(
       "schedule.gamma_train", [](auto& c) -> auto& { return c.schedule.gamma_train; },

@@ -16,11 +16,16 @@ constexpr std::array<std::pair<Policy, std::string_view>, 5> kPolicyNames = {{
     {Policy::kSkipTrainAdaptive, "skiptrain-adaptive"},
 }};
 
-bool alternates(Policy policy) {
-  return policy != Policy::kDpsgd && policy != Policy::kGreedy;
-}
-
 }  // namespace
+
+std::span<const Policy> policies() {
+  static constexpr auto kPolicies = [] {
+    std::array<Policy, kPolicyNames.size()> all{};
+    for (std::size_t i = 0; i < all.size(); ++i) all[i] = kPolicyNames[i].first;
+    return all;
+  }();
+  return kPolicies;
+}
 
 std::string_view to_string(Policy policy) {
   for (const auto& [value, name] : kPolicyNames) {
@@ -36,6 +41,10 @@ Result<Policy> parse_policy(std::string_view text) {
   std::string message = "policy \"" + std::string(text) + "\": must be one of";
   for (const auto& [value, name] : kPolicyNames) message += " " + std::string(name);
   return fail(ErrorCode::kInvalidArgument, message);
+}
+
+bool alternates(Policy policy) {
+  return policy != Policy::kDpsgd && policy != Policy::kGreedy;
 }
 
 bool is_probabilistic(Policy policy) {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string_view>
 
 #include "base/error.h"
@@ -19,8 +20,13 @@ enum class Policy {
   kSkipTrainAdaptive,     // like constrained, re-planned each round from what is left
 };
 
+// All of them, in the order above.
+std::span<const Policy> policies();
 std::string_view to_string(Policy policy);
 Result<Policy> parse_policy(std::string_view text);
+// True for the policies whose train slots alternate with sync rounds; false for those that ask for
+// training in every round.
+bool alternates(Policy policy);
 // True for the policies that draw a random number in each train slot.
 bool is_probabilistic(Policy policy);
 
