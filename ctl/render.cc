@@ -184,4 +184,11 @@ std::string seconds_text(double seconds) {
   return std::to_string(whole / 3600) + " h " + std::to_string(whole / 60 % 60) + " min";
 }
 
+std::string schedule_text(const core::Schedule& schedule) {
+  std::string text(core::to_string(schedule.policy));
+  if (!core::alternates(schedule.policy)) return text;
+  return text + " " + std::to_string(schedule.gamma_train) + "/" +
+         std::to_string(schedule.gamma_sync);
+}
+
 }  // namespace skiptrain::ctl

@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "core/schedule.h"
+
 namespace skiptrain::ctl {
 
 struct Screen {
@@ -78,5 +80,7 @@ std::string percent(double fraction);         // 0.6342 -> "63.42 %"
 std::string watt_hours(double wh);            // five significant digits, "0.0065329 Wh"
 std::string bytes_text(std::uint64_t bytes);  // "1.2 MB" (powers of ten)
 std::string seconds_text(double seconds);     // "12 ms", "1.2 s", "3 min 4 s", "2 h 5 min"
+
+std::string schedule_text(const core::Schedule& schedule);  // "skiptrain 4/4", "dpsgd"
 
 }  // namespace skiptrain::ctl

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include <CLI/CLI.hpp>
@@ -67,23 +68,58 @@ NodeCommand<v1::SetScheduleResponse> set_command(const v1::SetScheduleRequest& r
 
 struct Flags {
   std::string policy;
-  std::uint32_t gamma_train = 1;
-  std::uint32_t gamma_sync = 0;
+  std::optional<std::uint32_t> gamma_train;
+  std::optional<std::uint32_t> gamma_sync;
   std::uint64_t at_round = 0;  // 0: not given
 };
 
-Outcome<v1::SetScheduleRequest> request_of(const Flags& flags) {
+// A schedule of an alternating policy, with the lengths that are in force for those not given:
+// there is no default that would suit (1/0 would be D-PSGD by another name).
+Outcome<core::Schedule> with_lengths_in_force(core::Policy policy, const Flags& flags,
+                                              const Globals& globals) {
+  core::Schedule wanted{policy, flags.gamma_train.value_or(0), flags.gamma_sync.value_or(0)};
+  if (flags.gamma_train && flags.gamma_sync) return wanted;
+  auto client = connect(globals);
+  if (!client) return tl::unexpected(client.error());
+  const auto answer = client->schedule();
+  if (!answer) return tl::unexpected(answer.error());
+  const v1::Schedule& now = answer->current();
+  const auto policy_now = policy_of(now.policy());
+  if (!policy_now || !core::alternates(*policy_now)) {
+    const std::string missing = flags.gamma_train  ? "--sync"
+                                : flags.gamma_sync ? "--train"
+                                                   : "--train and --sync";
+    return failure(ExitCode::kUsage,
+                   missing + " must be given for " + std::string(core::to_string(policy)) +
+                       ": the schedule in force, " + schedule_text(now) +
+                       ", has no lengths to keep",
+                   "for example --train 4 --sync 4");
+  }
+  wanted.gamma_train = flags.gamma_train.value_or(now.gamma_train());
+  wanted.gamma_sync = flags.gamma_sync.value_or(now.gamma_sync());
+  return wanted;
+}
+
+Outcome<core::Schedule> wanted_schedule(const Flags& flags, const Globals& globals) {
   const auto policy = core::parse_policy(flags.policy);
   if (!policy) return tl::unexpected(to_failure(policy.error()));
-  const core::Schedule schedule{*policy, flags.gamma_train, flags.gamma_sync};
-  if (const auto valid = schedule.validate(); !valid) {
+  if (core::alternates(*policy)) return with_lengths_in_force(*policy, flags, globals);
+  const core::Schedule defaults{*policy};
+  return core::Schedule{*policy, flags.gamma_train.value_or(defaults.gamma_train),
+                        flags.gamma_sync.value_or(defaults.gamma_sync)};
+}
+
+Outcome<v1::SetScheduleRequest> request_of(const Flags& flags, const Globals& globals) {
+  const auto schedule = wanted_schedule(flags, globals);
+  if (!schedule) return tl::unexpected(schedule.error());
+  if (const auto valid = schedule->validate(); !valid) {
     return tl::unexpected(to_failure(valid.error()));
   }
   v1::SetScheduleRequest request;
   auto& out = *request.mutable_schedule();
-  out.set_policy(policy_message(*policy));
-  out.set_gamma_train(flags.gamma_train);
-  out.set_gamma_sync(flags.gamma_sync);
+  out.set_policy(policy_message(schedule->policy));
+  out.set_gamma_train(schedule->gamma_train);
+  out.set_gamma_sync(schedule->gamma_sync);
   out.set_effective_round(flags.at_round);
   return request;
 }
@@ -107,22 +143,6 @@ Outcome<ExitCode> set_everywhere(Context& context, v1::SetScheduleRequest reques
 }
 
 }  // namespace
-
-v1::Policy policy_message(core::Policy policy) {
-  switch (policy) {
-    case core::Policy::kDpsgd:
-      return v1::POLICY_DPSGD;
-    case core::Policy::kSkipTrain:
-      return v1::POLICY_SKIPTRAIN;
-    case core::Policy::kSkipTrainConstrained:
-      return v1::POLICY_SKIPTRAIN_CONSTRAINED;
-    case core::Policy::kGreedy:
-      return v1::POLICY_GREEDY;
-    case core::Policy::kSkipTrainAdaptive:
-      return v1::POLICY_SKIPTRAIN_ADAPTIVE;
-  }
-  return v1::POLICY_UNSPECIFIED;
-}
 
 Outcome<std::uint64_t> common_round(const std::vector<v1::GetStatusResponse>& statuses) {
   std::uint64_t newest = 0;
@@ -160,13 +180,13 @@ void add_schedule_commands(CLI::App& root, Selection& selection) {
   set->add_option("--policy", flags->policy,
                   "dpsgd, skiptrain, skiptrain-constrained, greedy or skiptrain-adaptive")
       ->required();
-  set->add_option("--train", flags->gamma_train, "Train rounds in a row")->capture_default_str();
-  set->add_option("--sync", flags->gamma_sync, "Sync rounds in a row")->capture_default_str();
+  set->add_option("--train", flags->gamma_train, "Train rounds in a row; default: as in force");
+  set->add_option("--sync", flags->gamma_sync, "Sync rounds in a row; default: as in force");
   set->add_option("--at-round", flags->at_round,
                   "First round it applies to; default: the next, with --all a common one");
   set->callback([&selection, flags] {
     selection.action = [flags](Context& context) -> Outcome<ExitCode> {
-      const auto request = request_of(*flags);
+      const auto request = request_of(*flags, context.globals);
       if (!request) return tl::unexpected(request.error());
       if (context.globals.all) return set_everywhere(context, *request);
       return run(context, set_command(*request));

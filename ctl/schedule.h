@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <vector>
 
-#include "core/schedule.h"
 #include "ctl/failure.h"
 #include "skiptrain/v1/control.pb.h"
 
@@ -13,8 +12,6 @@ namespace skiptrain::ctl {
 // A change for all nodes is announced this far ahead, and at least so many rounds.
 inline constexpr double kCommonRoundLeadSeconds = 2.0;
 inline constexpr std::uint64_t kMinCommonRoundLead = 2;
-
-v1::Policy policy_message(core::Policy policy);
 
 // A round that no node has reached yet and that all will have heard of in time: the newest round
 // plus max(2, ceil(2 s / shortest median round time)). kPrecondition if the run ends before it.

@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "ctl/json.h"
-#include "ctl/schedule.h"
 #include "ctl/testbed/cluster.h"
 #include "ctl/testbed/monitor.h"
 #include "ctl/testbed/process.h"
@@ -20,14 +19,6 @@ constexpr auto kLineInterval = std::chrono::seconds(5);
 // A table of more nodes than this does not fit a terminal.
 constexpr std::size_t kMaxTableNodes = 20;
 constexpr std::size_t kBarWidth = 40;
-
-std::string schedule_name(const core::Schedule& schedule) {
-  v1::Schedule message;
-  message.set_policy(policy_message(schedule.policy));
-  message.set_gamma_train(schedule.gamma_train);
-  message.set_gamma_sync(schedule.gamma_sync);
-  return schedule_text(message);
-}
 
 std::string bar(const std::vector<WatchedNode>& nodes) {
   double done = 0.0;
@@ -109,7 +100,7 @@ Outcome<ExitCode> run_testbed(Context& context, const TestbedOptions& options,
   }
   progress.clear();
   summary->rounds = options.rounds;
-  summary->policy = schedule_name(options.schedule);
+  summary->schedule = options.schedule;
   summary->topology = options.topology;
   summary->model = options.model;
   summary->seed = options.seed;

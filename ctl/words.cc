@@ -1,5 +1,6 @@
 #include "ctl/words.h"
 
+#include "core/schedule.h"
 #include "ctl/json.h"
 
 namespace skiptrain::ctl {
@@ -37,12 +38,23 @@ std::string node_text(std::uint64_t id, const std::string& name) {
 }
 
 std::string schedule_text(const v1::Schedule& schedule) {
-  std::string policy = name_of(schedule.policy());
-  if (schedule.policy() == v1::POLICY_DPSGD || schedule.policy() == v1::POLICY_GREEDY) {
-    return policy;
+  const auto policy = policy_of(schedule.policy());
+  // A newer daemon may know policies that this skipctl does not.
+  if (!policy) return name_of(schedule.policy());
+  return schedule_text({*policy, schedule.gamma_train(), schedule.gamma_sync()});
+}
+
+Result<core::Policy> policy_of(v1::Policy policy) {
+  return core::parse_policy(name_of(policy));
+}
+
+v1::Policy policy_message(core::Policy policy) {
+  const auto& all = *v1::Policy_descriptor();
+  for (int i = 0; i < all.value_count(); ++i) {
+    const auto value = static_cast<v1::Policy>(all.value(i)->number());
+    if (name_of(value) == core::to_string(policy)) return value;
   }
-  return policy + " " + std::to_string(schedule.gamma_train()) + "/" +
-         std::to_string(schedule.gamma_sync());
+  return v1::POLICY_UNSPECIFIED;
 }
 
 std::string phase_text(const v1::GetStatusResponse& status) {

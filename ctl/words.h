@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "base/error.h"
+#include "core/schedule.h"
 #include "ctl/render.h"
 #include "skiptrain/v1/control.pb.h"
 
@@ -12,8 +14,13 @@ namespace skiptrain::ctl {
 // "node-3", or "node 3" for a node without a name.
 std::string node_text(std::uint64_t id, const std::string& name);
 
-// "skiptrain 4/4", "dpsgd".
+// "skiptrain 4/4", "dpsgd"; of a policy that this program does not know, its number.
 std::string schedule_text(const v1::Schedule& schedule);
+
+// Between the two enums of policies, by the names that they share. kInvalidArgument for one that
+// this program does not know.
+Result<core::Policy> policy_of(v1::Policy policy);
+v1::Policy policy_message(core::Policy policy);
 
 // The phase with what it means now: "exchanging: waits for node-3 (1.2 s), gives up in 0.8 s".
 std::string phase_text(const v1::GetStatusResponse& status);

@@ -101,10 +101,15 @@ Json to_json(const RunSummary& summary) {
   const Totals totals = totals_of(summary);
   Json nodes = Json::array();
   for (const NodeSummary& node : summary.nodes) nodes.push_back(to_json(node));
+  const auto gamma = [&](std::uint32_t length) {  // null for a policy that ignores them
+    return core::alternates(summary.schedule.policy) ? Json(length) : Json(nullptr);
+  };
   return {
       {"nodes", summary.nodes.size()},
       {"rounds", summary.rounds},
-      {"policy", summary.policy},
+      {"policy", core::to_string(summary.schedule.policy)},
+      {"gamma_train", gamma(summary.schedule.gamma_train)},
+      {"gamma_sync", gamma(summary.schedule.gamma_sync)},
       {"topology", summary.topology},
       {"model", summary.model},
       {"seed", summary.seed},
@@ -139,7 +144,7 @@ void print_summary(const RunSummary& summary, Screen& screen) {
   print_fields(
       screen,
       {{"run", std::to_string(summary.nodes.size()) + " nodes, " + std::to_string(summary.rounds) +
-                   " rounds of " + summary.policy + ", " + summary.model + " on " +
+                   " rounds of " + schedule_text(summary.schedule) + ", " + summary.model + " on " +
                    summary.topology + ", " + seconds_text(summary.wall_seconds)},
        {"accuracy", Cell("mean " + percent(accuracy.mean) + ", std " + percent(accuracy.std) +
                              ", from " + percent(accuracy.min) + " to " + percent(accuracy.max),

@@ -7,6 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "core/schedule.h"
 #include "ctl/render.h"
 
 namespace skiptrain::ctl {
@@ -36,7 +37,7 @@ struct NodeSummary {
 
 struct RunSummary {
   std::uint64_t rounds = 0;
-  std::string policy;  // "skiptrain 4/4"
+  core::Schedule schedule;
   std::string topology;
   std::string model;
   std::uint64_t seed = 0;

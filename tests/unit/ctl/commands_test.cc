@@ -143,6 +143,36 @@ TEST_F(CommandTest, ScheduleIsShownAndSet) {
   EXPECT_THAT(node.schedules_set(), SizeIs(1));
 }
 
+TEST_F(CommandTest, ScheduleSetKeepsTheLengthsInForce) {
+  auto& now = *node.schedule.mutable_current();
+  now.set_gamma_train(3);
+  now.set_gamma_sync(5);
+  EXPECT_THAT(ask({"schedule", "set", "--policy", "skiptrain-constrained"}).out,
+              HasSubstr("skiptrain-constrained 3/5"));
+  EXPECT_THAT(ask({"schedule", "set", "--policy", "skiptrain", "--sync", "0"}).out,
+              HasSubstr("skiptrain 3/0"));
+  EXPECT_EQ(ask({"schedule", "set", "--policy", "greedy"}).exit, ExitCode::kOk);
+  EXPECT_EQ(ask({"schedule", "set", "--policy", "skiptrain", "--train", "-1"}).exit,
+            ExitCode::kUsage);
+  EXPECT_THAT(node.schedules_set(), SizeIs(3));
+}
+
+TEST_F(CommandTest, ScheduleSetNeedsLengthsWhereNoneAreInForce) {
+  node.schedule.mutable_current()->set_policy(v1::POLICY_GREEDY);
+  const auto refused = [&](std::vector<std::string> words) {
+    words.insert(words.begin(), {"schedule", "set", "--policy", "skiptrain"});
+    const Invocation set = ask(words);
+    EXPECT_EQ(set.exit, ExitCode::kUsage);
+    return set.err;
+  };
+  EXPECT_THAT(refused({}), HasSubstr("--train and --sync must be given for skiptrain"));
+  EXPECT_THAT(refused({"--train", "4"}), HasSubstr("skipctl: --sync must be given"));
+  EXPECT_THAT(refused({"--sync", "4"}), HasSubstr("skipctl: --train must be given"));
+  EXPECT_THAT(node.schedules_set(), SizeIs(0));
+  EXPECT_THAT(ask({"schedule", "set", "--policy", "skiptrain", "--train", "4", "--sync", "4"}).out,
+              HasSubstr("skiptrain 4/4"));
+}
+
 TEST_F(CommandTest, SteeringIsOneCallEach) {
   EXPECT_THAT(ask({"pause"}).out, HasSubstr("after round 12"));
   EXPECT_THAT(ask({"resume"}).out, HasSubstr("round 13"));

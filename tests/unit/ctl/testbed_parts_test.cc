@@ -279,6 +279,8 @@ TEST(SummaryTest, EnergySavedIsAgainstTrainingInEveryRound) {
   EXPECT_DOUBLE_EQ(json["energy_wh"]["saved_fraction"], 0.75);
   EXPECT_EQ(json["train_rounds"]["total"], 10);
   EXPECT_EQ(json["bytes_sent"], 200);
+  EXPECT_EQ(json["policy"], "dpsgd");
+  EXPECT_TRUE(json["gamma_train"].is_null()) << "dpsgd has none";
 }
 
 }  // namespace

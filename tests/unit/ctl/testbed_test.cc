@@ -66,12 +66,14 @@ class TestbedTest : public testing::Test {
 };
 
 TEST_F(TestbedTest, RunPrintsTheSummaryAndLeavesNothingBehind) {
-  const Invocation run = testbed("run", {"-o", "json"});
+  const Invocation run = testbed("run", {"-o", "json", "--sync", "6"});
   ASSERT_EQ(run.exit, ExitCode::kOk) << run.err;
   const auto json = run.json();
   EXPECT_EQ(json["nodes"], 4);
   EXPECT_EQ(json["rounds"], 10);
-  EXPECT_EQ(json["policy"], "skiptrain 4/4");
+  EXPECT_EQ(json["policy"], "skiptrain");
+  EXPECT_EQ(json["gamma_train"], 4);
+  EXPECT_EQ(json["gamma_sync"], 6);
   EXPECT_NEAR(json["test_accuracy"]["mean"], 0.65, 1e-9);
   EXPECT_NEAR(json["test_accuracy"]["max"], 0.8, 1e-9);
   EXPECT_NEAR(json["energy_wh"]["dpsgd_equivalent"], 0.1, 1e-9);
@@ -86,6 +88,7 @@ TEST_F(TestbedTest, RunPrintsTheSummaryAndLeavesNothingBehind) {
 TEST_F(TestbedTest, RunAsATableTotalsTheNodes) {
   const Invocation run = testbed("run");
   ASSERT_EQ(run.exit, ExitCode::kOk) << run.err;
+  EXPECT_THAT(run.out, HasSubstr("10 rounds of skiptrain 4/4, gn-lenet on"));
   EXPECT_THAT(run.out, HasSubstr("mean 65.00 %"));
   EXPECT_THAT(run.out, HasSubstr("50.00 %"));
   EXPECT_THAT(run.out, HasSubstr("poco-x3"));

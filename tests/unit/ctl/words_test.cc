@@ -38,6 +38,18 @@ TEST(WordsTest, NamesWhomItWaitsForAndUntilWhen) {
   EXPECT_EQ(phase_text(status), "exchanging: waits for node-3 (1.2 s so far), gives up in 800 ms");
 }
 
+TEST(WordsTest, PoliciesHaveOneNameInBothEnums) {
+  for (const core::Policy policy : core::policies()) {
+    const v1::Policy message = policy_message(policy);
+    EXPECT_NE(message, v1::POLICY_UNSPECIFIED) << core::to_string(policy);
+    EXPECT_EQ(policy_of(message).value(), policy);
+  }
+  EXPECT_FALSE(policy_of(static_cast<v1::Policy>(99)).has_value());
+  v1::Schedule schedule;
+  schedule.set_policy(static_cast<v1::Policy>(99));
+  EXPECT_EQ(schedule_text(schedule), "99");
+}
+
 TEST(WordsTest, ComplainsAboutLostNeighboursButNotAboutThoseWhoAreDone) {
   v1::ListPeersResponse peers;
   auto& lost = *peers.add_neighbours();
