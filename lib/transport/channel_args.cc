@@ -31,7 +31,7 @@ std::vector<std::pair<const char*, int>> common_args(const TransportConfig& conf
       {GRPC_ARG_HTTP2_BDP_PROBE, tuning.probe_bandwidth ? 1 : 0},
       {GRPC_ARG_TCP_READ_CHUNK_SIZE, read_chunk},
       {GRPC_ARG_TCP_MIN_READ_CHUNK_SIZE, read_chunk},
-      {GRPC_ARG_TCP_MAX_READ_CHUNK_SIZE, static_cast<int>(tuning.lookahead_bytes)},
+      {GRPC_ARG_TCP_MAX_READ_CHUNK_SIZE, static_cast<int>(tuning.max_read_chunk_bytes)},
       // Kernel zero-copy has not paid for itself on gRPC and keeps pages pinned.
       {GRPC_ARG_TCP_TX_ZEROCOPY_ENABLED, 0},
       // Parameters do not compress; asking costs a filter in each call.

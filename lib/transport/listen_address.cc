@@ -61,8 +61,15 @@ Status check_can_listen(const ListenAddress& address) {
     return fail(ErrorCode::kUnavailable, "address " + shown + ": " + ::gai_strerror(failed));
   }
   const std::unique_ptr<addrinfo, FreeAddresses> list(raw);
+  int unusable = 0;
+  bool usable = false;
   for (const addrinfo* each = list.get(); each != nullptr; each = each->ai_next) {
     const int error = try_bind(*each);
+    // A name such as localhost often has an IPv6 address that this machine does not.
+    if (error == EADDRNOTAVAIL || error == EAFNOSUPPORT) {
+      unusable = error;
+      continue;
+    }
     if (error == EADDRINUSE) {
       return fail(
           ErrorCode::kUnavailable,
@@ -72,8 +79,11 @@ Status check_can_listen(const ListenAddress& address) {
       return fail(ErrorCode::kUnavailable,
                   "cannot listen on " + shown + ": " + std::strerror(error));
     }
+    usable = true;
   }
-  return {};
+  if (usable) return {};
+  return fail(ErrorCode::kUnavailable,
+              "cannot listen on " + shown + ": " + std::strerror(unusable));
 }
 
 }  // namespace skiptrain::transport

@@ -20,6 +20,12 @@ Result<wire::StateRequest> decode_request(const grpc::ByteBuffer& message) {
   return wire::decode_state_request(views);
 }
 
+Duration state_call_limit(const TransportConfig& config) {
+  const double bytes =
+      static_cast<double>(config.parameter_count) * static_cast<double>(sizeof(float));
+  return kStateFetchBaseTimeout + from_seconds(bytes / kStateFetchMinBytesPerSecond);
+}
+
 }  // namespace
 
 // ---- asking
@@ -35,12 +41,9 @@ StateFetch::StateFetch(std::shared_ptr<StateHost> host, StateExchange& exchange,
 
 void StateFetch::start(std::shared_ptr<StateFetch> self) {
   self_ = std::move(self);
-  const double bytes =
-      static_cast<double>(host_->config().parameter_count) * static_cast<double>(sizeof(float));
-  context_.set_deadline(
-      std::chrono::system_clock::now() +
-      std::chrono::duration_cast<std::chrono::system_clock::duration>(
-          kStateFetchBaseTimeout + from_seconds(bytes / kStateFetchMinBytesPerSecond)));
+  context_.set_deadline(std::chrono::system_clock::now() +
+                        std::chrono::duration_cast<std::chrono::system_clock::duration>(
+                            state_call_limit(host_->config())));
   request_ = make_message(wire::encode_state_request({host_->our_hello(), at_least_}));
   stub_.PrepareBidiStreamingCall(&context_, kFetchStateMethod, grpc::StubOptions(), this);
   StartWriteLast(&request_, grpc::WriteOptions());
@@ -103,11 +106,16 @@ void StateFetch::OnDone(const grpc::Status& status) {
 // ---- answering
 
 StateAnswer::StateAnswer(std::shared_ptr<StateHost> host, StateExchange& exchange,
-                         grpc::CallbackServerContext*)
-    : host_(std::move(host)), exchange_(exchange) {}
+                         grpc::CallbackServerContext* context)
+    : host_(std::move(host)), exchange_(exchange), context_(context) {}
 
 grpc::ServerGenericBidiReactor* StateAnswer::start(std::shared_ptr<StateAnswer> self) {
   self_ = std::move(self);
+  // One limit for the whole call, so that a peer that never asks, or never reads, holds neither a
+  // place nor a model's memory for long.
+  host_->timers().after(state_call_limit(host_->config()), [weak = weak_from_this()] {
+    if (const auto late = weak.lock()) late->cut_off();
+  });
   StartRead(&incoming_);
   return this;
 }
@@ -138,8 +146,7 @@ grpc::Status StateAnswer::ask_core() {
   at_least_ = request->at_least;
   const auto id = exchange_.add_answer(shared_from_this());
   if (!id) {
-    return {grpc::StatusCode::RESOURCE_EXHAUSTED,
-            "more than " + std::to_string(kMaxStateAnswers) + " state requests at a time"};
+    return {grpc::StatusCode::UNAVAILABLE, "shutting down"};
   }
   request_ = *id;
   host_->timers().after(kStateAnswerTimeout, [weak = weak_from_this()] {
@@ -197,8 +204,17 @@ void StateAnswer::finish(const grpc::Status& status) {
   Finish(status);
 }
 
+void StateAnswer::cut_off() {
+  const std::lock_guard lock(mutex_);
+  if (context_ != nullptr) context_->TryCancel();
+}
+
 void StateAnswer::OnDone() {
-  exchange_.take_answer(request_);
+  {
+    const std::lock_guard lock(mutex_);
+    context_ = nullptr;
+  }
+  exchange_.remove_answer(request_);
   const auto last = std::move(self_);
   host_->leave(this, nullptr);
 }

@@ -1,6 +1,7 @@
 // The two ends of a FetchState call. See state_exchange.h.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -66,6 +67,7 @@ class StateAnswer final : public std::enable_shared_from_this<StateAnswer>,
   void OnWriteDone(bool ok) override;
   void OnCancel() override;
   void OnDone() override;
+  void cut_off();
   grpc::Status ask_core();
   void write_next();
 
@@ -73,9 +75,10 @@ class StateAnswer final : public std::enable_shared_from_this<StateAnswer>,
   StateExchange& exchange_;
   grpc::ByteBuffer incoming_;
   Round at_least_;
-  std::uint64_t request_ = 0;
+  std::atomic<std::uint64_t> request_ = 0;  // 0: the core was not asked yet
 
-  std::mutex mutex_;  // guards what follows
+  std::mutex mutex_;                      // guards what follows
+  grpc::CallbackServerContext* context_;  // null once gRPC is done with the call
   bool writing_ = false;
   bool finished_ = false;
   OutgoingUpdatePtr outgoing_;

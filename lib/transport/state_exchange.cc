@@ -41,8 +41,18 @@ void StateExchange::remove_fetch(const StateFetch* fetch) {
 
 grpc::ServerGenericBidiReactor* StateExchange::accept(grpc::CallbackServerContext* context,
                                                       std::shared_ptr<StateHost> keep_alive) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (calls_answered_ >= kMaxStateAnswers) {
+      return new Refusal(
+          grpc::StatusCode::RESOURCE_EXHAUSTED,
+          "more than " + std::to_string(kMaxStateAnswers) + " state requests at a time");
+    }
+    ++calls_answered_;
+  }
   auto call = std::make_shared<StateAnswer>(std::move(keep_alive), *this, context);
   if (!host_.enter(call.get())) {
+    remove_answer(0);
     return new Refusal(grpc::StatusCode::UNAVAILABLE, "shutting down");
   }
   return call->start(call);
@@ -50,7 +60,7 @@ grpc::ServerGenericBidiReactor* StateExchange::accept(grpc::CallbackServerContex
 
 std::optional<std::uint64_t> StateExchange::add_answer(std::shared_ptr<StateAnswer> answer) {
   const std::lock_guard lock(mutex_);
-  if (answers_.size() >= kMaxStateAnswers) return std::nullopt;
+  if (stopped_) return std::nullopt;
   const std::uint64_t request = next_request_++;
   answers_.emplace(request, std::move(answer));
   return request;
@@ -63,6 +73,12 @@ std::shared_ptr<StateAnswer> StateExchange::take_answer(std::uint64_t request) {
   auto answer = std::move(found->second);
   answers_.erase(found);
   return answer;
+}
+
+void StateExchange::remove_answer(std::uint64_t request) {
+  const std::lock_guard lock(mutex_);
+  answers_.erase(request);
+  --calls_answered_;
 }
 
 void StateExchange::send(const core::SendState& answer) {
@@ -80,6 +96,7 @@ void StateExchange::stop() {
   std::vector<std::shared_ptr<StateFetch>> fetches;
   {
     const std::lock_guard lock(mutex_);
+    stopped_ = true;
     answers.swap(answers_);
     for (const auto& [key, fetch] : fetches_) fetches.push_back(fetch);
   }

@@ -63,13 +63,17 @@ class StateExchange {
   friend class StateFetch;
   friend class StateAnswer;
 
-  // nullopt: too many are waiting.
+  // nullopt: shutting down.
   std::optional<std::uint64_t> add_answer(std::shared_ptr<StateAnswer> answer);
   std::shared_ptr<StateAnswer> take_answer(std::uint64_t request);
+  // gRPC is done with a call that accept() began.
+  void remove_answer(std::uint64_t request);
   void remove_fetch(const StateFetch* fetch);
 
   StateHost& host_;
   std::mutex mutex_;
+  bool stopped_ = false;
+  std::size_t calls_answered_ = 0;  // from accept() to remove_answer(): all that peers have open
   std::uint64_t next_request_ = 1;
   std::map<std::uint64_t, std::shared_ptr<StateAnswer>> answers_;  // that the core owes
   std::map<const StateFetch*, std::shared_ptr<StateFetch>> fetches_;

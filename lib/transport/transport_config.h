@@ -23,7 +23,7 @@ inline constexpr std::size_t kMaxQueuedUpdates = 3;
 inline constexpr std::size_t kMaxStrangers = 64;
 // Streams of one HTTP/2 connection: a neighbour needs one, and one per state it fetches.
 inline constexpr int kMaxStreamsPerConnection = 8;
-// FetchState calls that we answer, and that we make, at a time.
+// FetchState calls that peers may have open here, and that we make, at a time.
 inline constexpr std::size_t kMaxStateAnswers = 8;
 inline constexpr std::size_t kMaxStateFetches = 4;
 
