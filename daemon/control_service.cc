@@ -180,7 +180,7 @@ grpc::Status ControlService::ListPeers(grpc::ServerContext*, const v1::ListPeers
     entry->set_link(to_message(link.state));
     entry->set_activity(neighbour.ever_connected ? to_message(neighbour.activity)
                                                  : v1::ACTIVITY_UNSPECIFIED);
-    entry->set_round(neighbour.next_round.value());
+    entry->set_round(neighbour.round.value());
     entry->set_degree(neighbour.degree);
     entry->set_weight(neighbour.last_weight);
     entry->set_bytes_sent(link.bytes_sent);
