@@ -4,6 +4,12 @@
 
 #include <xxhash.h>
 
+// On x86 the library can pick its widest vectors at run time. This header makes XXH3_64bits and its
+// kin mean that.
+#ifdef SKIPTRAIN_XXHASH_DISPATCH
+#include <xxh_x86dispatch.h>
+#endif
+
 namespace skiptrain::wire {
 
 std::uint64_t checksum(std::span<const std::byte> bytes) {

@@ -2,11 +2,12 @@
 // waits for theirs, and mixes. Next to it, in the same run and between the same processes, the
 // same bytes over plain TCP sockets without any check: the floor.
 //
-//   exchange_bench [--rounds R] [--parameters P]... [--tuning NAME]...
+//   exchange_bench [--rounds R] [--parameters P]... [--tuning NAME[@CHUNK_KIB]]...
 //
 // The parent starts itself again as N workers and talks to each over a socket pair, in lines. A
 // round's time is the median over the rounds of one worker; the table shows the largest of all
-// workers, and the mean time of the whole as a check.
+// workers, the mean time of the whole as a check, and the processor time of all workers together,
+// which does not depend on what else the machine does.
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <malloc.h>
@@ -63,22 +64,33 @@ Tuning tuning_named(const std::string& name) {
     tuning.probe_bandwidth = true;
     return tuning;
   }
-  // "window,frame,write,read,probe" in KiB
-  unsigned window = 0, frame = 0, write = 0, read = 0, probe = 0;
-  const int fields =
-      std::sscanf(name.c_str(), "%u,%u,%u,%u,%u", &window, &frame, &write, &read, &probe);
-  SKIPTRAIN_CHECK(fields == 5,
-                  "a tuning is default, grpc, or WINDOW,FRAME,WRITE,READ,PROBE in KiB");
+  // in KiB
+  unsigned window = 0, frame = 0, write = 0, read = 0, max_read = 0, probe = 0;
+  const int fields = std::sscanf(name.c_str(), "%u,%u,%u,%u,%u,%u", &window, &frame, &write, &read,
+                                 &max_read, &probe);
+  SKIPTRAIN_CHECK(fields == 6,
+                  "a tuning is default, grpc, or WINDOW,FRAME,WRITE,READ,MAXREAD,PROBE in KiB");
   tuning.lookahead_bytes = std::size_t{window} << 10;
   tuning.http2_frame_bytes = std::min<std::size_t>(std::size_t{frame} << 10, (1u << 24) - 1);
   tuning.write_buffer_bytes = std::size_t{write} << 10;
   tuning.read_chunk_bytes = std::size_t{read} << 10;
+  tuning.max_read_chunk_bytes = std::size_t{max_read} << 10;
   tuning.probe_bandwidth = probe != 0;
   return tuning;
 }
 
 double seconds_since(Clock::time_point begin) {
   return std::chrono::duration<double>(Clock::now() - begin).count();
+}
+
+// Processor time of this process so far, all threads.
+double cpu_ms() {
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  const auto ms = [](const timeval& t) {
+    return static_cast<double>(t.tv_sec) * 1e3 + static_cast<double>(t.tv_usec) / 1e3;
+  };
+  return ms(usage.ru_utime) + ms(usage.ru_stime);
 }
 
 double median(std::vector<double> values) {
@@ -114,7 +126,11 @@ class GrpcRounds {
     config.cluster_id = config.run_id = "bench";
     config.self = NodeId(static_cast<std::uint64_t>(self));
     config.parameter_count = parameters;
-    config.tuning = tuning_named(tuning);
+    const std::size_t at = tuning.find('@');
+    config.tuning = tuning_named(tuning.substr(0, at));
+    if (at != std::string::npos) {
+      config.chunk_bytes = std::stoul(tuning.substr(at + 1)) << 10;
+    }
     for (const int peer : neighbours_) {
       config.peers.push_back({NodeId(static_cast<std::uint64_t>(peer)), "", ""});
       to_.push_back(NodeId(static_cast<std::uint64_t>(peer)));
@@ -284,6 +300,7 @@ void serve(Lines& parent, Rounds& rounds, int count) {
   std::vector<double> times;
   std::uint64_t number = 0;
   for (int i = 0; i < kWarmUpRounds; ++i) rounds.round(number++);
+  const double cpu_begin = cpu_ms();
   const auto begin = Clock::now();
   for (int i = 0; i < count; ++i) {
     const auto round_begin = Clock::now();
@@ -291,10 +308,11 @@ void serve(Lines& parent, Rounds& rounds, int count) {
     times.push_back(seconds_since(round_begin) * 1e3);
   }
   const double mean = seconds_since(begin) * 1e3 / count;
+  const double cpu = (cpu_ms() - cpu_begin) / count;
   rusage usage{};
   ::getrusage(RUSAGE_SELF, &usage);
   parent.say(std::to_string(median(times)) + " " + std::to_string(mean) + " " +
-             std::to_string(usage.ru_maxrss / 1024));
+             std::to_string(cpu) + " " + std::to_string(usage.ru_maxrss / 1024));
   parent.hear();
 }
 
@@ -320,6 +338,7 @@ int work(int argc, char** argv) {
 struct Outcome {
   double median_ms = 0;
   double mean_ms = 0;
+  double cpu_ms = 0;  // of all workers
   double rss_mb = 0;
 };
 
@@ -352,7 +371,8 @@ Outcome measure(const char* program, std::size_t parameters, int rounds, const s
     const auto words = split(worker.hear());
     outcome.median_ms = std::max(outcome.median_ms, std::stod(words.at(0)));
     outcome.mean_ms = std::max(outcome.mean_ms, std::stod(words.at(1)));
-    outcome.rss_mb = std::max(outcome.rss_mb, std::stod(words.at(2)));
+    outcome.cpu_ms += std::stod(words.at(2));
+    outcome.rss_mb = std::max(outcome.rss_mb, std::stod(words.at(3)));
   }
   for (Lines& worker : workers) worker.say("end");
   for (const pid_t pid : pids) {
@@ -378,15 +398,15 @@ int run(int argc, char** argv) {
   kinds.insert(kinds.begin(), "raw");
   std::printf("%d processes, 3-regular, %d rounds: send, wait for all, check, mix\n", kNodes,
               rounds);
-  std::printf("%-12s %-28s %10s %10s %8s %8s\n", "parameters", "transport", "median ms", "mean ms",
-              "GB/s", "RSS MB");
+  std::printf("%-12s %-28s %10s %10s %10s %8s %8s\n", "parameters", "transport", "median ms",
+              "mean ms", "CPU ms", "GB/s", "RSS MB");
   for (const std::size_t parameters : sizes) {
     for (const std::string& kind : kinds) {
       const Outcome outcome = measure(argv[0], parameters, rounds, kind);
       const double bytes = static_cast<double>(parameters) * 4 * kNodes * 3;
       const std::string shown = kind == "raw" ? "plain TCP, no check, no mix" : "gRPC: " + kind;
-      std::printf("%-12zu %-28s %10.2f %10.2f %8.2f %8.0f\n", parameters, shown.c_str(),
-                  outcome.median_ms, outcome.mean_ms, bytes / outcome.mean_ms / 1e6,
+      std::printf("%-12zu %-28s %10.2f %10.2f %10.2f %8.2f %8.0f\n", parameters, shown.c_str(),
+                  outcome.median_ms, outcome.mean_ms, outcome.cpu_ms, bytes / outcome.mean_ms / 1e6,
                   outcome.rss_mb);
       std::fflush(stdout);
     }

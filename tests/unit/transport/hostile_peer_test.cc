@@ -280,8 +280,12 @@ TEST(HostilePeerTest, RepeatedAbuseDoesNotGrowMemory) {
   abuse(10);
   const std::size_t before = resident_bytes();
   abuse(40);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // these keep what is freed
   // 40 unfinished updates would be 160 MB.
   EXPECT_LT(resident_bytes(), before + (std::size_t{40} << 20));
+#else
+  (void)before;
+#endif
   EXPECT_EQ(node.link(1).updates_rejected, 50U);
 }
 
