@@ -36,13 +36,14 @@ Outcome<std::vector<FleetNode>> discover(const Globals& globals) {
   return fleet;
 }
 
-void for_each_concurrently(std::size_t count, const std::function<void(std::size_t)>& work) {
+void for_each_concurrently(std::size_t count, const std::function<void(std::size_t)>& work,
+                           std::size_t at_most) {
   std::atomic<std::size_t> next{0};
   const auto drain = [&] {
     for (std::size_t i = next++; i < count; i = next++) work(i);
   };
   std::vector<std::thread> threads;
-  for (std::size_t t = 1; t < std::min(count, kMaxConcurrentAsks); ++t) threads.emplace_back(drain);
+  for (std::size_t t = 1; t < std::min(count, at_most); ++t) threads.emplace_back(drain);
   drain();
   for (std::thread& thread : threads) thread.join();
 }

@@ -29,9 +29,10 @@ Outcome<Client> connect(const Globals& globals);
 // The client of one node of the fleet.
 Outcome<Client> connect(const FleetNode& node, const Globals& globals);
 
-// Calls `work(i)` for each i below `count`, at most kMaxConcurrentAsks at a time, and returns when
-// all are done.
-void for_each_concurrently(std::size_t count, const std::function<void(std::size_t)>& work);
+// Calls `work(i)` for each i below `count`, at most `at_most` at a time, each on a thread, and
+// returns when all are done. Work that does not end by itself needs `at_most` = `count`.
+void for_each_concurrently(std::size_t count, const std::function<void(std::size_t)>& work,
+                           std::size_t at_most = kMaxConcurrentAsks);
 
 // Asks each node with `ask` and returns the answers in the order of `fleet`.
 template <typename Answer>

@@ -145,12 +145,14 @@ Outcome<ExitCode> follow(Context& context, std::uint64_t last) {
   }
   std::mutex output;
   std::vector<Outcome<void>> ends(fleet.size());
-  for_each_concurrently(fleet.size(), [&](std::size_t i) {
+  const auto follow_node = [&](std::size_t i) {
     const std::string name = node_text(fleet[i].id, fleet[i].name);
     auto client = connect(fleet[i], context.globals);
     ends[i] = client ? follow_one(context, *client, name, last, output)
                      : Outcome<void>(tl::unexpected(client.error()));
-  });
+  };
+  // A thread for each node: none returns while its node lives, so a queue would never move on.
+  for_each_concurrently(fleet.size(), follow_node, fleet.size());
   for (const auto& end : ends) {
     if (end) continue;
     if (!context.globals.all) return tl::unexpected(end.error());

@@ -130,6 +130,7 @@ grpc::Status FakeNode::ListRounds(Context* context, const v1::ListRoundsRequest*
   const std::size_t skip =
       request->last() == 0 || request->last() > rounds.size() ? 0 : rounds.size() - request->last();
   for (std::size_t i = skip; i < rounds.size(); ++i) writer->Write(rounds[i]);
+  if (request->follow() && while_followed) while_followed();
   return enter(context, request->follow() ? "ListRounds follow" : "ListRounds");
 }
 grpc::Status FakeNode::GetEnergy(Context* context, const v1::GetEnergyRequest*,

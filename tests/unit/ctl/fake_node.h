@@ -3,6 +3,7 @@
 // Tests set the answers before they ask; the service only reads them.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -35,6 +36,7 @@ class FakeNode final : public v1::Control::Service {
   std::string model_file;
   grpc::Status error = grpc::Status::OK;  // what every request fails with, if not OK
   bool hangs = false;                     // answers only when the client has given up
+  std::function<void()> while_followed;   // called in `rounds --follow`, before it ends
 
   // What was asked for.
   std::vector<v1::SetScheduleRequest> schedules_set() const;

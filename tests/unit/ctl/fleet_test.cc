@@ -1,5 +1,10 @@
 // --all: several nodes side by side, one of them dead.
+#include "ctl/fleet.h"
+
+#include <chrono>
+#include <condition_variable>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -20,15 +25,17 @@ class FleetTest : public testing::Test {
  protected:
   // Three nodes; the first knows where the others are controlled.
   FleetTest() {
-    for (std::uint64_t id = 0; id < 3; ++id) {
-      nodes.push_back(std::make_unique<FakeNode>(id, dir / (std::to_string(id) + ".sock")));
-    }
-    for (std::uint64_t id = 1; id < 3; ++id) {
-      auto& vertex = *nodes[0]->topology.add_vertices();
-      vertex.set_node_id(id);
-      vertex.set_node_name("node-" + std::to_string(id));
-      vertex.set_control("unix:" + nodes[id]->socket());
-    }
+    for (int i = 0; i < 3; ++i) add_node();
+  }
+
+  void add_node() {
+    const std::uint64_t id = nodes.size();
+    nodes.push_back(std::make_unique<FakeNode>(id, dir / (std::to_string(id) + ".sock")));
+    if (id == 0) return;
+    auto& vertex = *nodes[0]->topology.add_vertices();
+    vertex.set_node_id(id);
+    vertex.set_node_name("node-" + std::to_string(id));
+    vertex.set_control("unix:" + nodes[id]->socket());
   }
 
   Invocation ask_all(std::vector<std::string> words) {
@@ -82,6 +89,25 @@ TEST_F(FleetTest, AScheduleTakesEffectInOneRoundForAll) {
 TEST_F(FleetTest, AGivenRoundIsKept) {
   ask_all({"schedule", "set", "--policy", "dpsgd", "--at-round", "40"});
   EXPECT_EQ(nodes[2]->schedules_set().at(0).schedule().effective_round(), 40u);
+}
+
+TEST_F(FleetTest, FollowsMoreNodesThanAreAskedAtATime) {
+  while (nodes.size() < kMaxConcurrentAsks + 2) add_node();
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::size_t followed = 0;
+  // No node's stream ends before every node is followed.
+  const auto wait_for_all = [&] {
+    std::unique_lock lock(mutex);
+    ++followed;
+    changed.notify_all();
+    changed.wait_for(lock, std::chrono::seconds(20), [&] { return followed >= nodes.size(); });
+    EXPECT_EQ(followed, nodes.size());
+  };
+  for (const auto& node : nodes) node->while_followed = wait_for_all;
+  const Invocation follow = ask_all({"rounds", "--follow"});
+  EXPECT_EQ(follow.exit, ExitCode::kOk) << follow.err;
+  EXPECT_EQ(followed, nodes.size());
 }
 
 TEST_F(FleetTest, ExportIsForOneNodeOnly) {
