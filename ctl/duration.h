@@ -1,6 +1,7 @@
 // Durations as people type them: "500ms", "5s", "2m", "1h"; a bare number is seconds.
 #pragma once
 
+#include <chrono>
 #include <string_view>
 
 #include "base/error.h"
@@ -8,7 +9,7 @@
 
 namespace skiptrain::ctl {
 
-inline constexpr double kMaxDurationSeconds = 7.0 * 24 * 3600;
+inline constexpr Duration kMaxDuration = std::chrono::hours(7 * 24);
 
 // kInvalidArgument unless `text` is a positive number with an optional unit, at most a week.
 Result<Duration> parse_duration(std::string_view text);
