@@ -20,6 +20,8 @@ using Stub = v1::Control::Stub;
 // Reconnect quickly: `watch` and the testbed ask the same socket again and again.
 constexpr int kFirstReconnectMs = 100;
 constexpr int kMaxReconnectMs = 1000;
+// A busy daemon may take long to greet; the call's own deadline is what limits the wait.
+constexpr int kConnectPatienceMs = 3'600'000;
 
 ExitCode exit_code_of(grpc::StatusCode code) {
   switch (code) {
@@ -68,7 +70,7 @@ Failure describe(const grpc::Status& status, const Endpoint& endpoint) {
 grpc::ChannelArguments channel_arguments() {
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kFirstReconnectMs);
-  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kFirstReconnectMs);
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kConnectPatienceMs);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kMaxReconnectMs);
   // A proxy named in the environment has no business between us and a device.
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);

@@ -12,7 +12,8 @@
 namespace skiptrain::ctl {
 namespace {
 
-// What is saved against training in every round so far; NaN before the first.
+// What is saved against training in every round so far; below 0 if more was spent, NaN before the
+// first.
 double saved_fraction(const v1::GetEnergyResponse& e) {
   return e.dpsgd_equivalent_wh() > 0 ? 1.0 - e.spent_wh() / e.dpsgd_equivalent_wh() : NAN;
 }
@@ -37,7 +38,7 @@ NodeCommand<v1::GetEnergyResponse> energy_command() {
                           {"budget", budget_text(e)},
                           {"rounds left", left_text(e)},
                           {"if in each round", watt_hours(e.dpsgd_equivalent_wh())},
-                          {"saved", percent(saved_fraction(e))}});
+                          {"saved", saved_text(saved_fraction(e))}});
   };
   command.columns = {"source", "profile", ">per round",   ">rounds",
                      ">spent", ">budget", ">rounds left", ">saved"};
@@ -45,7 +46,7 @@ NodeCommand<v1::GetEnergyResponse> energy_command() {
     return std::vector<Row>{
         {Cell(e.source()), Cell(e.profile()), Cell(watt_hours(e.wh_per_train_round())),
          Cell(std::to_string(e.train_rounds())), Cell(watt_hours(e.spent_wh())),
-         Cell(budget_text(e)), Cell(left_text(e)), Cell(percent(saved_fraction(e)))}};
+         Cell(budget_text(e)), Cell(left_text(e)), Cell(saved_text(saved_fraction(e)))}};
   };
   command.json = [](const v1::GetEnergyResponse& e) {
     Json json = to_json(e);

@@ -184,6 +184,12 @@ std::string seconds_text(double seconds) {
   return std::to_string(whole / 3600) + " h " + std::to_string(whole / 60 % 60) + " min";
 }
 
+std::string saved_text(double fraction) {
+  constexpr double kShown = 5e-5;  // less rounds to 0.00 %: sums of floating-point numbers
+  if (fraction <= -kShown) return "none, " + percent(-fraction) + " more was spent";
+  return percent(fraction < 0.0 ? 0.0 : fraction);
+}
+
 std::string schedule_text(const core::Schedule& schedule) {
   std::string text(core::to_string(schedule.policy));
   if (!core::alternates(schedule.policy)) return text;

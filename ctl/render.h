@@ -81,6 +81,10 @@ std::string watt_hours(double wh);            // five significant digits, "0.006
 std::string bytes_text(std::uint64_t bytes);  // "1.2 MB" (powers of ten)
 std::string seconds_text(double seconds);     // "12 ms", "1.2 s", "3 min 4 s", "2 h 5 min"
 
+// Of energy against training in every round: "50.00 %". A measured cost can come out above it,
+// which is no saving: "none, 3.20 % more was spent".
+std::string saved_text(double fraction);
+
 std::string schedule_text(const core::Schedule& schedule);  // "skiptrain 4/4", "dpsgd"
 
 }  // namespace skiptrain::ctl

@@ -62,7 +62,13 @@ std::string phase_text(const v1::GetStatusResponse& status) {
   if (status.phase() == v1::PHASE_FAILED && !status.failure().empty()) {
     return text + ": " + status.failure();
   }
-  if (!status.waiting_for().empty()) text += ": " + waiting_text(status);
+  if (!status.waiting_for().empty()) {
+    text += ": " + waiting_text(status);
+  } else if (status.phase() == v1::PHASE_EXCHANGING && status.has_gives_up_in_seconds()) {
+    // The core holds a round without neighbours back, lest it run away from those that return.
+    text +=
+        ": no neighbour takes part; goes on alone in " + seconds_text(status.gives_up_in_seconds());
+  }
   if (status.stop_requested() && !is_over(status.phase())) {
     text += " (stops after this round)";
   } else if (status.pause_requested() && status.phase() != v1::PHASE_PAUSED) {

@@ -154,7 +154,8 @@ void print_summary(const RunSummary& summary, Screen& screen) {
                             std::to_string(summary.rounds * summary.nodes.size())},
        {"energy", watt_hours(totals.energy_wh) +
                       "; training in every round: " + watt_hours(totals.dpsgd_equivalent_wh)},
-       {"energy saved", Cell(percent(totals.saved_fraction()), Style::kGood)},
+       {"energy saved", Cell(saved_text(totals.saved_fraction()),
+                             totals.saved_fraction() > 0 ? Style::kGood : Style::kPlain)},
        {"sent", bytes_text(totals.bytes_sent)}});
 }
 

@@ -102,6 +102,14 @@ TEST_F(CommandTest, EnergyShowsWhatIsSaved) {
   EXPECT_DOUBLE_EQ(ask({"energy", "-o", "json"}).json()["saved_fraction"], 0.5);
 }
 
+TEST_F(CommandTest, EnergySpentInExcessIsNoSaving) {
+  node.energy.set_source("rapl");
+  node.energy.set_spent_wh(0.03);  // of 0.025
+  EXPECT_THAT(ask({"energy"}).out, HasSubstr("none, 20.00 % more was spent"));
+  EXPECT_THAT(ask({"energy"}).out, Not(HasSubstr("-20")));
+  EXPECT_THAT(ask({"--all", "energy"}).out, HasSubstr("none, 20.00 % more was spent"));
+}
+
 TEST_F(CommandTest, EnergyBudgetIsSetOrLifted) {
   EXPECT_THAT(ask({"energy", "budget", "0.5"}).out, HasSubstr("0.5 Wh"));
   EXPECT_EQ(ask({"energy", "budget", "none"}).exit, ExitCode::kOk);

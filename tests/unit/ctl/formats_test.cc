@@ -64,6 +64,13 @@ TEST(RenderTest, WritesUnits) {
   EXPECT_EQ(seconds_text(7500), "2 h 5 min");
 }
 
+TEST(RenderTest, NeverCallsALossASaving) {
+  EXPECT_EQ(saved_text(0.5), "50.00 %");
+  EXPECT_EQ(saved_text(-1e-12), "0.00 %");
+  EXPECT_EQ(saved_text(-0.032), "none, 3.20 % more was spent");
+  EXPECT_EQ(saved_text(std::nan("")), "-");
+}
+
 TEST(RenderTest, AlignsColumnsByTheirWidestCell) {
   Table table({"node", ">round", "note"});
   table.add({Cell("a"), Cell("7"), Cell("x")});

@@ -38,6 +38,16 @@ TEST(WordsTest, NamesWhomItWaitsForAndUntilWhen) {
   EXPECT_EQ(phase_text(status), "exchanging: waits for node-3 (1.2 s so far), gives up in 800 ms");
 }
 
+TEST(WordsTest, SaysThatARoundIsHeldForWantOfNeighbours) {
+  v1::GetStatusResponse status;
+  status.set_phase(v1::PHASE_EXCHANGING);
+  EXPECT_EQ(phase_text(status), "exchanging");
+  status.set_gives_up_in_seconds(1.5);
+  EXPECT_EQ(phase_text(status), "exchanging: no neighbour takes part; goes on alone in 1.5 s");
+  status.set_phase(v1::PHASE_TRAINING);
+  EXPECT_EQ(phase_text(status), "training");
+}
+
 TEST(WordsTest, PoliciesHaveOneNameInBothEnums) {
   for (const core::Policy policy : core::policies()) {
     const v1::Policy message = policy_message(policy);
