@@ -2,7 +2,7 @@
 # Installs what is missing, builds SkipTrain, and runs eight daemons that learn one model together.
 # Safe to run again; interrupting it leaves no process behind.
 set -euo pipefail
-# shellcheck source=deploy/lib.sh
+# shellcheck source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 usage() {
