@@ -25,22 +25,22 @@ std::string idx_header(const std::vector<std::uint32_t>& extents) {
 }
 
 // The class decides which of the image's cells is bright: five columns of cells, two rows.
-bool is_bright(std::uint32_t label, std::uint32_t row, std::uint32_t column) {
-  return row / (kImageSide / 2) == label / 5 && column * 5 / kImageSide == label % 5;
+bool is_bright(std::uint32_t label, std::uint32_t row, std::uint32_t column, std::uint32_t side) {
+  return row * 2 / side == label / 5 && column * 5 / side == label % 5;
 }
 
 void write_part(const std::filesystem::path& folder, const std::string& prefix, std::size_t count,
-                Rng& rng) {
+                std::uint32_t side, Rng& rng) {
   const auto size = static_cast<std::uint32_t>(count);
-  std::string images = idx_header({size, kImageSide, kImageSide});
+  std::string images = idx_header({size, side, side});
   std::string labels = idx_header({size});
   for (std::uint32_t i = 0; i < size; ++i) {
     const std::uint32_t label = i % kClasses;
     labels += static_cast<char>(label);
-    for (std::uint32_t row = 0; row < kImageSide; ++row) {
-      for (std::uint32_t column = 0; column < kImageSide; ++column) {
+    for (std::uint32_t row = 0; row < side; ++row) {
+      for (std::uint32_t column = 0; column < side; ++column) {
         const auto noise = static_cast<std::uint32_t>(rng.uniform() * kNoise);
-        images += static_cast<char>(noise + (is_bright(label, row, column) ? 180 : 0));
+        images += static_cast<char>(noise + (is_bright(label, row, column, side) ? 180 : 0));
       }
     }
   }
@@ -62,11 +62,11 @@ TestDir::~TestDir() {
   std::filesystem::remove_all(path_, ignored);
 }
 
-void write_dataset(const std::filesystem::path& folder) {
+void write_dataset(const std::filesystem::path& folder, std::uint32_t side) {
   std::filesystem::create_directories(folder);
   Rng rng(kDataSeed);
-  write_part(folder, "train", kTrainImages, rng);
-  write_part(folder, "t10k", kTestImages, rng);
+  write_part(folder, "train", kTrainImages, side, rng);
+  write_part(folder, "t10k", kTestImages, side, rng);
 }
 
 std::string read_file(const std::filesystem::path& path) {

@@ -32,7 +32,7 @@ inline constexpr std::size_t kTestImages = 100;
 
 // Writes the four IDX files under their usual names into `folder`, which is made: bright bars whose
 // place is the class, with seeded noise.
-void write_dataset(const std::filesystem::path& folder);
+void write_dataset(const std::filesystem::path& folder, std::uint32_t side = kImageSide);
 
 std::string read_file(const std::filesystem::path& path);
 void write_file(const std::filesystem::path& path, const std::string& bytes);
