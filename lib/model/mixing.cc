@@ -5,15 +5,9 @@
 #include <cstddef>
 
 #include "base/check.h"
+#include "base/multiversion.h"
 
-// One binary runs on old and new processors: the hot loops are compiled for several instruction
-// sets and picked at load time. Contraction is off for this file, so all of them agree bit for bit.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__SANITIZE_THREAD__) && \
-    !defined(__SANITIZE_ADDRESS__)
-#define SKIPTRAIN_MULTIVERSION __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define SKIPTRAIN_MULTIVERSION
-#endif
+// Contraction is off for this file, so all versions of a loop agree bit for bit.
 
 namespace skiptrain {
 namespace {

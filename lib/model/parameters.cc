@@ -6,6 +6,8 @@
 #include <new>
 #include <vector>
 
+#include "base/multiversion.h"
+
 namespace skiptrain {
 
 static_assert(std::endian::native == std::endian::little,
@@ -62,7 +64,7 @@ ParametersPtr copy_parameters(std::span<const float> values) {
   return copy;
 }
 
-bool all_finite(std::span<const float> values) {
+SKIPTRAIN_MULTIVERSION bool all_finite(std::span<const float> values) {
   // An exponent of all ones means NaN or infinity. OR-ing a flag instead of leaving early lets
   // the compiler vectorize the loop.
   constexpr std::uint32_t kExponent = 0x7f800000u;
