@@ -19,6 +19,10 @@ namespace {
 // and one for each stream that may still be sending an old one.
 constexpr std::size_t kMixBuffersKept = 4;
 
+// A mix of up to this many values in all (a few milliseconds) runs on the loop thread: handing it
+// over and back costs more than a small mix itself, and an evaluation would hold it up.
+constexpr std::size_t kMixOnLoopValues = std::size_t{1} << 24;
+
 }  // namespace
 
 Driver::Driver(DriverOptions options)
@@ -85,13 +89,17 @@ void Driver::step(const core::Event& event) {
 
 void Driver::arm_timer() {
   const auto due = node_.next_deadline();
+  if (due == armed_) return;  // most steps leave it as it is, and setting a timer is a system call
+  armed_ = due;
   if (!due) {
     timer_.cancel();
     return;
   }
   timer_.expires_at(std::chrono::steady_clock::time_point(due->time_since_epoch()));
   timer_.async_wait([this](const asio::error_code& cancelled) {
-    if (!cancelled) step(core::Tick{});
+    if (cancelled) return;
+    armed_.reset();
+    step(core::Tick{});
   });
 }
 
@@ -199,7 +207,7 @@ void Driver::perform(const core::Send& effect) {
 }
 
 void Driver::perform(const core::Mix& effect) {
-  compute([this, effect] {
+  const auto run = [this, effect] {
     const auto started = now();
     const MutableParametersPtr mixed = mix_buffers_->acquire();
     std::vector<WeightedInput> inputs;
@@ -210,7 +218,13 @@ void Driver::perform(const core::Mix& effect) {
     }
     const double distance = mix_with_distance(inputs, own, mixed->values());
     post(core::MixFinished{effect.round, mixed, distance, now() - started});
-  });
+  };
+  const std::size_t values = mix_buffers_->parameter_count() * effect.inputs.size();
+  if (values <= kMixOnLoopValues) {
+    run();
+  } else {
+    compute(run);
+  }
 }
 
 void Driver::perform(const core::FetchState& effect) {

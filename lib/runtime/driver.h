@@ -1,9 +1,9 @@
 // Runs one core::Node for real: pumps events into it, carries its effects out, keeps its timer.
 //
-// Threads: one loop thread owns the node; one compute thread trains, evaluates and mixes; the
-// transport's threads only post. Whoever wants to look at the node uses `inspect`, which runs on
-// the loop thread between two steps. Nothing on the loop thread blocks, so the node answers while
-// it trains.
+// Threads: one loop thread owns the node, and mixes small models; one compute thread trains,
+// evaluates, and mixes large ones; the transport's threads only post. Whoever wants to look at the
+// node uses `inspect`, which runs on the loop thread between two steps. Nothing on the loop thread
+// takes longer than a few milliseconds, so the node answers while it trains.
 #pragma once
 
 #include <cstdint>
@@ -151,6 +151,7 @@ class Driver {
   asio::io_context loop_;
   asio::executor_work_guard<asio::io_context::executor_type> loop_alive_;
   asio::steady_timer timer_;
+  std::optional<Instant> armed_;  // when the timer goes off
   asio::thread_pool compute_{1};
   std::thread loop_thread_;
   std::stop_source cancel_;
