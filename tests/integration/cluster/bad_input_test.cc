@@ -37,6 +37,10 @@ struct BadConfig {
   std::string value;
 };
 
+void PrintTo(const BadConfig& bad, std::ostream* out) {
+  *out << bad.name;
+}
+
 class BadConfigTest : public ::testing::TestWithParam<BadConfig> {};
 
 TEST_P(BadConfigTest, IsRefusedWithFileAndLine) {
@@ -73,6 +77,10 @@ struct BadData {
   std::string why;
 };
 
+void PrintTo(const BadData& bad, std::ostream* out) {
+  *out << bad.name;
+}
+
 class BadDataTest : public ::testing::TestWithParam<BadData> {};
 
 TEST_P(BadDataTest, IsRefusedByName) {
@@ -107,6 +115,10 @@ struct BadGraph {
   int line;
   std::string why;
 };
+
+void PrintTo(const BadGraph& bad, std::ostream* out) {
+  *out << bad.name;
+}
 
 class BadTopologyTest : public ::testing::TestWithParam<BadGraph> {};
 
