@@ -122,6 +122,9 @@ jobs_that_fit() {
   if [ "$by_memory" -lt "$cores" ]; then echo "$by_memory"; else echo "$cores"; fi
 }
 
+# If there is a ccache, one clone's objects serve another: paths below the clone count as relative.
+export CCACHE_BASEDIR=$REPOSITORY CCACHE_NOHASHDIR=1
+
 # build PRESET TARGET...: configures and builds build/PRESET; all targets if none is named.
 build() {
   local preset=$1
