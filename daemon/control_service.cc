@@ -338,14 +338,10 @@ grpc::Status ControlService::Evaluate(grpc::ServerContext* context,
   if (result.wait_until(context->deadline()) == std::future_status::timeout) {
     return to_grpc({ErrorCode::kTimeout, "the node is busy training; the evaluation waits for it"});
   }
-  try {
-    const auto evaluated = result.get();
-    if (!evaluated) return to_grpc(evaluated.error());
-    *response = to_message(*evaluated);
-    return grpc::Status::OK;
-  } catch (const std::future_error&) {
-    return to_grpc({ErrorCode::kUnavailable, "the daemon is going down"});
-  }
+  const auto evaluated = result.get();
+  if (!evaluated) return to_grpc(evaluated.error());
+  *response = to_message(*evaluated);
+  return grpc::Status::OK;
 }
 
 grpc::Status ControlService::ExportModel(grpc::ServerContext*,

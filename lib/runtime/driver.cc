@@ -111,14 +111,15 @@ void Driver::set_evaluate_samples(std::uint64_t samples) {
   on_loop([&] { evaluate_samples_ = samples; });
 }
 
-void Driver::compute(std::function<void()> work) {
-  asio::post(compute_, [this, work = std::move(work)] {
-    if (cancel_.stop_requested()) return;
+void Driver::compute(std::function<void()> work, std::function<void()> dropped) {
+  asio::post(compute_, [this, work = std::move(work), dropped = std::move(dropped)] {
+    if (cancel_.stop_requested()) return dropped();
     try {
       work();
     } catch (const std::exception& e) {
       spdlog::error("internal error on the compute thread: {}", e.what());
       post(core::NodeFailed{std::string("internal error on the compute thread: ") + e.what()});
+      dropped();
     }
   });
 }
@@ -132,9 +133,10 @@ std::future<Result<EvaluatedRound>> Driver::evaluate(std::uint64_t max_samples) 
         fail(ErrorCode::kPreconditionFailed, "the node is warming up; try again in a moment"));
     return result;
   }
-  compute([this, promise, state, max_samples] {
-    promise->set_value(evaluate_now(state, max_samples));
-  });
+  compute([=, this] { promise->set_value(evaluate_now(state, max_samples)); },
+          [promise] {
+            promise->set_value(fail(ErrorCode::kUnavailable, "the daemon is going down"));
+          });
   return result;
 }
 

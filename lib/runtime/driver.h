@@ -102,7 +102,7 @@ class Driver {
   void set_evaluate_samples(std::uint64_t samples);
 
   // Loss and accuracy of the committed model, on the compute thread after what it is busy with.
-  // kPreconditionFailed while warming up.
+  // kPreconditionFailed while warming up, kUnavailable if `cancel` or `stop` came first.
   std::future<Result<EvaluatedRound>> evaluate(std::uint64_t max_samples);
 
   // The rest is thread-safe. Null pointers while warming up.
@@ -127,8 +127,9 @@ class Driver {
 
   void step(const core::Event& event);
   void arm_timer();
-  // Runs on the compute thread; bugs that throw there become NodeFailed.
-  void compute(std::function<void()> work);
+  // Runs `work` on the compute thread; bugs that throw there become NodeFailed. If it is cancelled
+  // before it starts, or throws, `dropped` runs there instead.
+  void compute(std::function<void()> work, std::function<void()> dropped = [] {});
   Result<EvaluatedRound> evaluate_now(const ModelUpdate& state, std::uint64_t max_samples);
 
   void perform(const core::RecordEnergyIntent& effect);

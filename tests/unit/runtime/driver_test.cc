@@ -138,18 +138,31 @@ TEST(DriverTest, StopCancelsTrainingAndTellsTheNeighbours) {
   EXPECT_TRUE(rig.transport->announced.back().second);
 }
 
-TEST(DriverTest, CancelEndsAWaitingEvaluation) {
+TEST(DriverTest, CancelEndsTheEvaluationAtWorkAndTheOneBehindIt) {
   Rig rig(alone(0));
   ASSERT_TRUE(rig.driver->attach(std::move(rig.machinery)));
   ASSERT_TRUE(eventually([&] { return rig.driver->last_evaluation().has_value(); }));
   rig.trainer->hold = true;
-  auto first = rig.driver->evaluate(0);
-  auto second = rig.driver->evaluate(0);  // waits behind the first
+  auto at_work = rig.driver->evaluate(0);
+  ASSERT_TRUE(eventually([&] { return rig.trainer->evaluations == 2; }));
+  auto waiting = rig.driver->evaluate(0);
   rig.driver->cancel();
-  ASSERT_EQ(first.wait_for(10s), std::future_status::ready);
-  EXPECT_FALSE(first.get());
-  ASSERT_EQ(second.wait_for(10s), std::future_status::ready);
-  EXPECT_THROW(second.get(), std::future_error);  // dropped; the control service says so
+  for (auto* result : {&at_work, &waiting}) {
+    ASSERT_EQ(result->wait_for(10s), std::future_status::ready);
+    const auto evaluated = result->get();
+    ASSERT_FALSE(evaluated);
+    EXPECT_EQ(evaluated.error().code, ErrorCode::kUnavailable);
+  }
+}
+
+TEST(DriverTest, AnEvaluationAskedForAfterCancelIsRefused) {
+  Rig rig(alone(0));
+  ASSERT_TRUE(rig.driver->attach(std::move(rig.machinery)));
+  ASSERT_TRUE(eventually([&] { return rig.driver->last_evaluation().has_value(); }));
+  rig.driver->cancel();
+  const auto evaluated = rig.driver->evaluate(0).get();
+  ASSERT_FALSE(evaluated);
+  EXPECT_EQ(evaluated.error().code, ErrorCode::kUnavailable);
 }
 
 TEST(DriverTest, ATakenPortIsReported) {

@@ -41,6 +41,7 @@ class FakeTrainer final : public ports::Trainer {
   }
   Result<ports::Evaluation> evaluate(const Parameters& parameters, std::uint64_t samples,
                                      std::stop_token cancel) override {
+    ++evaluations;
     while (hold && !cancel.stop_requested()) std::this_thread::sleep_for(1ms);
     if (cancel.stop_requested()) return fail(ErrorCode::kUnavailable, "cancelled");
     return ports::Evaluation{parameters.values()[0], 0.5, samples == 0 ? 1000 : samples, 1ms};
@@ -48,6 +49,7 @@ class FakeTrainer final : public ports::Trainer {
 
   std::atomic<int> calls = 0;
   std::atomic<bool> hold = false;
+  std::atomic<int> evaluations = 0;
   std::atomic<bool> diverge = false;
 
  private:
