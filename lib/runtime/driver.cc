@@ -133,10 +133,9 @@ std::future<Result<EvaluatedRound>> Driver::evaluate(std::uint64_t max_samples) 
         fail(ErrorCode::kPreconditionFailed, "the node is warming up; try again in a moment"));
     return result;
   }
-  compute([=, this] { promise->set_value(evaluate_now(state, max_samples)); },
-          [promise] {
-            promise->set_value(fail(ErrorCode::kUnavailable, "the daemon is going down"));
-          });
+  compute(
+      [=, this] { promise->set_value(evaluate_now(state, max_samples)); },
+      [promise] { promise->set_value(fail(ErrorCode::kUnavailable, "the daemon is going down")); });
   return result;
 }
 

@@ -129,7 +129,8 @@ class Driver {
   void arm_timer();
   // Runs `work` on the compute thread; bugs that throw there become NodeFailed. If it is cancelled
   // before it starts, or throws, `dropped` runs there instead.
-  void compute(std::function<void()> work, std::function<void()> dropped = [] {});
+  void compute(
+      std::function<void()> work, std::function<void()> dropped = [] {});
   Result<EvaluatedRound> evaluate_now(const ModelUpdate& state, std::uint64_t max_samples);
 
   void perform(const core::RecordEnergyIntent& effect);
