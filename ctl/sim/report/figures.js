@@ -117,21 +117,21 @@ function trainedFigure(parent, data) {
   const rows = data.runs.map((run, index) => ({index, run}))
       .filter((row) => row.run.series.done.length > 0);
   if (!rows.length) return;
-  figure(parent, "Who trained when", "A column is a round: the darker, the more of the nodes trained in it.",
-         (svg, width) => {
-           const rowHeight = rows.length > 8 ? 16 : 24;
-           const left = rows.length === 1 ? 0 : labelWidth(rows.map((row) => row.run.label), width);
-           const last = d3.max(rows, (row) => d3.max(row.run.series.done));
-           const x = d3.scale.linear().domain([0, last]).range([left, width - 8]);
-           rows.forEach((row, i) => drawTrained(svg, row, {x, left, rowHeight, top: i * (rowHeight + 4)}));
-           const bottom = rows.length * (rowHeight + 4);
-           const group = svg.append("g").attr("class", "axis")
-               .attr("transform", "translate(0," + bottom + ")");
-           axis(group, x, "bottom", Math.max(3, Math.floor(width / 90)), wholeOnly, 5);
-           svg.append("text").attr({class: "quiet", x: (left + width - 8) / 2, y: bottom + 35,
-                                    "text-anchor": "middle"}).text("rounds done");
-           return bottom + 40;
-         });
+  const caption = "A column is a round; the stronger its colour, the more of the nodes trained in it.";
+  const target = figure(parent, "Who trained when", caption, (svg, width) => {
+    const rowHeight = rows.length > 8 ? 16 : 24;
+    const left = rows.length === 1 ? 0 : labelWidth(rows.map((row) => row.run.label), width);
+    const last = d3.max(rows, (row) => d3.max(row.run.series.done));
+    const x = d3.scale.linear().domain([0, last]).range([left, width - 8]);
+    rows.forEach((row, i) => drawTrained(svg, row, {x, left, rowHeight, top: i * (rowHeight + 4)}));
+    const bottom = rows.length * (rowHeight + 4);
+    const group = svg.append("g").attr({class: "axis", transform: "translate(0," + bottom + ")"});
+    axis(group, x, "bottom", Math.max(3, Math.floor(width / 90)), wholeOnly, 5);
+    svg.append("text").attr({class: "quiet", x: (left + width - 8) / 2, y: bottom + 35,
+                             "text-anchor": "middle"}).text("rounds done");
+    return bottom + 40;
+  });
+  target.element.classed("wide-figure", true);
 }
 
 function drawTrained(svg, row, {x, left, rowHeight, top}) {
@@ -146,7 +146,7 @@ function drawTrained(svg, row, {x, left, rowHeight, top}) {
     group.append("rect").attr({class: "bar " + shade, x: x(from), width: x(done[i - 1]) - x(from),
                                height: rowHeight});
   }
-  group.append("rect").attr({class: "axis-frame", x: x(0), width: x(done[done.length - 1]) - x(0),
+  group.append("rect").attr({x: x(0), width: x(done[done.length - 1]) - x(0),
                              height: rowHeight, fill: "none", stroke: "var(--rule)"});
   if (left > 0) {
     fittedText(group.append("text").attr({x: left - LABEL_MARGIN + 4, y: rowHeight / 2 + 4,

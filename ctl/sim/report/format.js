@@ -110,7 +110,7 @@ function figure(parent, title, caption, draw) {
   result.svg = element.append("svg").attr("role", "img").attr("aria-label", title);
   result.redraw = function () {
     const style = getComputedStyle(element.node());
-    const width = Math.max(240, Math.floor(element.node().clientWidth -
+    const width = printing ? PRINTED_WIDTH : Math.max(240, Math.floor(element.node().clientWidth -
         parseFloat(style.paddingLeft) - parseFloat(style.paddingRight)));
     if (width === result.drawnWidth) return;
     result.drawnWidth = width;
@@ -123,6 +123,8 @@ function figure(parent, title, caption, draw) {
 }
 
 const figures = [];
+const PRINTED_WIDTH = 640;  // pixels of a figure across the page, so that text keeps its size
+let printing = false;
 
 // Shows `lines` beside (x, y) of the figure's drawing.
 function showTip(target, x, y, lines) {

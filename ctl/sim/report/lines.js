@@ -60,9 +60,15 @@ function logTicks([low, high]) {
   return ticks;
 }
 
+const SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹";
+
+// As on an axis: 0.01, 250, 10⁻⁶, 2·10⁵.
 function plainNumber(value) {
-  return value >= 1e5 || value < 1e-3 ? value.toExponential(0).replace("e-", "e−").replace("e+", "e")
-                                      : String(+value.toPrecision(3));
+  const size = Math.abs(value);
+  if (value === 0 || (size < 1e5 && size > 0.9e-3)) return String(+value.toPrecision(3)).replace("-", "−");
+  const [digits, exponent] = value.toExponential(0).split("e");
+  const power = "10" + exponent.replace("+", "").replace("-", "⁻").replace(/\d/g, (d) => SUPERSCRIPTS[d]);
+  return digits === "1" ? power : digits + "·" + power;
 }
 
 function yScale(lines, y, height) {

@@ -85,12 +85,12 @@ function charts(main, data) {
   if (data.sweep && metric) heatMap(grid, data, metric);
   if (metric) metricCharts(grid, data, runs, metric);
   if (metric) spreadFigure(grid, data, metric);
+  trainedFigure(grid, data);
   distanceChart(grid, data, runs, "Consensus distance", "Root mean square over nodes of the distance " +
                 "to the mean model, after mixing.", "distance");
   distanceChart(grid, data, runs, "Local consensus distance", "How far mixing moved a node, mean over nodes: " +
                 "what each daemon can measure by itself.", "local_distance");
   profileFigure(grid, data);
-  trainedFigure(grid, data);
   for (const graph of data.graphs) topologyFigure(grid, data, graph, metric);
   if (!metric) {
     main.append("p").attr("class", "empty").text("Nothing was evaluated in these runs, so there is no accuracy to plot.");
@@ -223,6 +223,12 @@ function report() {
   const redraw = () => figures.forEach((f) => f.redraw());
   redraw();
   window.addEventListener("resize", redraw);
+  for (const [event, starts] of [["beforeprint", true], ["afterprint", false]]) {
+    window.addEventListener(event, () => {
+      printing = starts;
+      redraw();
+    });
+  }
   document.documentElement.setAttribute("data-drawn", figures.length);
 }
 

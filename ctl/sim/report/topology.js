@@ -52,8 +52,8 @@ function topologyFigure(parent, data, graph, metric) {
   const coloured = shown !== undefined;
   if (!coloured) shown = graph.runs[0];
   const caption = () => graphFacts(graph) + (coloured
-      ? "The darker a node on light paper, the higher its final " + metric.name + " in " +
-        data.runs[shown].label + "."
+      ? "Colour: the final " + metric.name + " of each node" +
+        (data.runs.length > 1 ? " in " + data.runs[shown].label : "") + "."
       : "");
   const target = figure(parent, graphTitle(data, graph), caption(), (svg, width) => {
     const size = Math.min(width, 520);

@@ -27,7 +27,7 @@ class Sample {
  public:
   explicit Sample(const SampleOptions& options)
       : options_(options),
-        random_(options.seed),
+        random_(options.seed + 1000 * static_cast<std::uint64_t>(options.schedule.policy)),
         skill_(options.nodes),
         train_rounds_(options.nodes) {
     for (double& skill : skill_) skill = normal_(random_);
