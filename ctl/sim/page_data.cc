@@ -53,6 +53,24 @@ double rounds_done(const RoundPoint* point) {
   return static_cast<double>(point->round.value() + 1);
 }
 
+// Nodes that trained in a round, mean over the rounds since the point before: of a thinned series
+// no round is lost.
+Json trained_nodes(const std::vector<const RoundPoint*>& kept,
+                   const std::vector<RoundPoint>& points) {
+  Json means = Json::array();
+  std::size_t next = 0;
+  for (const RoundPoint* point : kept) {
+    double sum = 0.0;
+    double count = 0.0;
+    for (; next < points.size() && points[next].round <= point->round; ++next) {
+      sum += static_cast<double>(points[next].trained_nodes);
+      ++count;
+    }
+    means.push_back(rounded(sum / count));
+  }
+  return means;
+}
+
 Json series(const std::vector<RoundPoint>& points) {
   std::vector<const RoundPoint*> all;
   for (const RoundPoint& point : points) all.push_back(&point);
@@ -60,7 +78,7 @@ Json series(const std::vector<RoundPoint>& points) {
   return {
       {"done", rounded_column(all, rounds_done)},
       {"energy_wh", rounded_column(all, [](const auto* p) { return p->energy_wh; })},
-      {"trained_nodes", column(all, [](const auto* p) { return p->trained_nodes; })},
+      {"trained_nodes", trained_nodes(all, points)},
       {"local_distance",
        rounded_column(all, [](const auto* p) { return p->local_consensus_distance; })},
       {"distance", rounded_column(all, [](const auto* p) { return p->consensus_distance; })},
@@ -139,6 +157,10 @@ Json settings(const SimulatedRun& run) {
   const auto gamma = [&](std::uint32_t length) {
     return core::alternates(schedule.policy) ? std::to_string(length) : std::string("-");
   };
+  // The quadratic trainer has neither a model nor data.
+  const auto learned = [&](const std::string& text) {
+    return run.trainer == kQuadraticTrainer ? std::string("-") : text;
+  };
   const std::string evaluation =
       options.evaluate_every == 0 ? "at the end"
                                   : "every " + std::to_string(options.evaluate_every) + " rounds";
@@ -149,11 +171,11 @@ Json settings(const SimulatedRun& run) {
       {"Γ_train", gamma(schedule.gamma_train)},
       {"Γ_sync", gamma(schedule.gamma_sync)},
       {"Topology", options.topology},
-      {"Model", options.model},
-      {"Dataset", options.dataset},
-      {"Partition", options.partition},
+      {"Model", learned(options.model)},
+      {"Dataset", learned(options.dataset)},
+      {"Partition", learned(options.partition)},
       {"Local steps", std::to_string(options.local_steps)},
-      {"Batch size", std::to_string(options.batch_size)},
+      {"Batch size", learned(std::to_string(options.batch_size))},
       {"Learning rate", general(options.lr)},
       {"Seed", std::to_string(options.seed)},
       {"Budget", budget_text(options)},

@@ -38,7 +38,7 @@ std::string to_csv(const SimulationResults& results);
 // kMaxDrawnEdges; above, the page shows the histogram of its degrees.
 std::string to_html(const SimulationResults& results);
 
-inline constexpr std::size_t kMaxPlottedPoints = 1000;
+inline constexpr std::size_t kMaxPlottedPoints = 2000;
 inline constexpr std::size_t kMaxDrawnNodes = 512;
 inline constexpr std::size_t kMaxDrawnEdges = 8192;
 

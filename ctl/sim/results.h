@@ -19,6 +19,7 @@
 
 namespace skiptrain::ctl {
 
+inline constexpr const char* kQuadraticTrainer = "quadratic";
 inline constexpr double kNotMeasured = std::numeric_limits<double>::quiet_NaN();
 
 // The nodes' models on the test set, after the mix of a round.
@@ -55,7 +56,7 @@ struct SimulatedGraph {
 struct SimulatedRun {
   std::string label;       // as in legends and tables: "skiptrain 4/4"; unique among the runs
   TestbedOptions options;  // what was asked for, of this run alone
-  std::string trainer;     // learn, quadratic
+  std::string trainer;     // learn, or kQuadraticTrainer
   std::string network;     // lan, wifi, wan, or the file's name
   std::string faults;      // the file's name; empty for none
   std::uint32_t workers = 1;

@@ -32,8 +32,8 @@ function spreadFigure(parent, data, metric) {
     const x = d3.scale.linear().domain([low - room, high + room]).range([left, width - 12]);
     const axisGroup = svg.append("g").attr("class", "axis grid")
         .attr("transform", "translate(0," + (height + 4) + ")");
-    axis(axisGroup, x, "bottom", Math.max(2, Math.floor((width - left) / 80)),
-         metric.percent ? (v) => +(100 * v).toFixed(2) + " %" : plainNumber, -height);
+    axis(axisGroup, x, "bottom",
+         {count: Math.max(2, Math.floor((width - left) / 90)), percent: metric.percent}, -height);
     const bins = d3.layout.histogram().bins(d3.range(0, 31).map((i) => {
       return x.domain()[0] + i * (x.domain()[1] - x.domain()[0]) / 30;
     }));
@@ -75,23 +75,31 @@ function profileFigure(parent, data) {
   figure(parent, "Energy per device profile",
          "Training energy of all nodes of a profile. Dashed: had they trained in every round.",
          (svg, width) => {
-           const bar = data.runs.length > 8 ? 13 : 17;
-           const left = data.runs.length === 1 ? 0 : labelWidth(data.runs.map((r) => r.label), width);
-           const x = d3.scale.linear().domain([0, most]).range([0, width - left - 82]);
-           let top = 0;
-           for (const panel of panels) {
-             const nodes = panel.rows[0].totals.nodes;
-             svg.append("text").attr({class: "strong", x: left, y: top + 12})
-                 .text((panel.name || "no profile") + ", " + plural(nodes, "node"));
-             top += 19;
-             for (const row of panel.rows) {
-               drawProfileBar(svg, row, data, {x, left, top, bar});
-               top += bar + 3;
-             }
-             top += 12;
-           }
-           return top - 8;
+           const many = data.runs.length > 8;
+           const columns = many && width >= 500 ? 2 : 1;
+           const panelWidth = width / columns;
+           const bar = many ? 13 : 17;
+           const left = data.runs.length === 1 ? 0 : labelWidth(data.runs.map((r) => r.label), panelWidth);
+           const x = d3.scale.linear().domain([0, most]).range([0, panelWidth - left - 82]);
+           const tops = d3.range(columns).map(() => 0);
+           panels.forEach((panel, i) => {
+             const group = svg.append("g").attr("transform", "translate(" + (i % columns) * panelWidth + "," +
+                                                                 tops[i % columns] + ")");
+             tops[i % columns] += drawProfile(group, panel, data, {x, left, bar}) + 12;
+           });
+           return Math.max(...tops) - 8;
          });
+}
+
+function drawProfile(group, panel, data, {x, left, bar}) {
+  group.append("text").attr({class: "strong", x: left, y: 12})
+      .text((panel.name || "no profile") + ", " + plural(panel.rows[0].totals.nodes, "node"));
+  let top = 19;
+  for (const row of panel.rows) {
+    drawProfileBar(group, row, data, {x, left, top, bar});
+    top += bar + 3;
+  }
+  return top;
 }
 
 function drawProfileBar(svg, row, data, {x, left, top, bar}) {
@@ -126,7 +134,7 @@ function trainedFigure(parent, data) {
     rows.forEach((row, i) => drawTrained(svg, row, {x, left, rowHeight, top: i * (rowHeight + 4)}));
     const bottom = rows.length * (rowHeight + 4);
     const group = svg.append("g").attr({class: "axis", transform: "translate(0," + bottom + ")"});
-    axis(group, x, "bottom", Math.max(3, Math.floor(width / 90)), wholeOnly, 5);
+    axis(group, x, "bottom", {count: Math.max(3, Math.floor(width / 90)), whole: true}, 5);
     svg.append("text").attr({class: "quiet", x: (left + width - 8) / 2, y: bottom + 35,
                              "text-anchor": "middle"}).text("rounds done");
     return bottom + 40;
@@ -172,8 +180,8 @@ function heatMap(parent, data, metric) {
          (svg, width) => {
            const left = 60;
            const top = 42;
-           const size = Math.min(96, (width - left - 4) / columns.length);
-           const height = Math.max(42, size * 0.66);
+           const size = Math.min(128, (width - left - 4) / columns.length);
+           const height = Math.max(42, size * 0.56);
            const at = (cell) => ({x: left + cell.column * size, y: top + cell.row * height,
                                   width: size - 2, height: height - 2, rx: 2});
            const middle = left + columns.length * size / 2;
@@ -206,10 +214,58 @@ function drawCell(svg, cell, box, range, best, metric) {
              "text-anchor": "middle"});
   text(-3, metric.percent ? percent(cell.value) : significant(cell.value), "strong");
   text(13, wattHours(cell.run.summary.energy_wh.total), "small");
-  if (cell.value === best) group.append("rect").attr("class", "cell-best").attr(box);
+  if (cell.value === best) {
+    group.append("rect").attr("class", "cell-best")
+        .attr({x: box.x + 3, y: box.y + 3, width: box.width - 6, height: box.height - 6});
+  }
   group.append("title").text(cell.run.label + ": " + (metric.percent ? percent(cell.value, 2) : cell.value) +
       " ± " + (metric.percent ? percent(cell.run.summary["test_" + metric.key].std, 2)
                               : significant(cell.run.summary["test_" + metric.key].std)));
+}
+
+// Where each run of a sweep ended: what its accuracy cost.
+function tradeOffFigure(parent, data, metric) {
+  const key = "test_" + metric.key;
+  const points = data.runs.map((run, index) => ({index, run, x: run.summary.energy_wh.total,
+      y: run.summary[key].mean, std: run.summary[key].std || 0})).filter((p) => known(p.x) && known(p.y));
+  if (!points.length) return;
+  const capital = metric.name[0].toUpperCase() + metric.name.slice(1);
+  const target = figure(parent, capital + " and energy of each cell",
+         "At the end, mean over nodes. Labels: Γ_train/Γ_sync. Upright: one standard deviation to either side.",
+         (svg, fullWidth) => {
+           const width = fullWidth - MARGIN.left - MARGIN.right - 14;
+           const height = 270;
+           const x = d3.scale.linear().domain([0, 1.02 * d3.max(points, (p) => p.x) || 1]).range([0, width]);
+           const y = d3.scale.linear().range([height, 0]).nice()
+               .domain(padded([d3.min(points, (p) => p.y - p.std), d3.max(points, (p) => p.y + p.std)]));
+           const plot = svg.append("g")
+               .attr("transform", "translate(" + MARGIN.left + "," + MARGIN.top + ")");
+           drawAxes(plot, {x, y}, width, height, {label: "training energy of all nodes (Wh)"},
+                    {percent: metric.percent});
+           const labels = [];
+           for (const p of points) drawTradeOff(plot, p, data, x(p.x), y, labels);
+           return MARGIN.top + height + MARGIN.bottom;
+         });
+  return target;
+}
+
+function padded([low, high]) {
+  const room = 0.05 * (high - low || Math.abs(high) || 1);
+  return [low - room, high + room];
+}
+
+// `labels`: where those drawn before stand. One that would cover another goes to the left.
+function drawTradeOff(plot, p, data, x, y, labels) {
+  const style = styleOf(data, p.index);
+  const group = plot.append("g").attr("data-run", p.index).style("--c", style.colour);
+  group.append("line").attr({class: "rug", x1: x, x2: x, y1: y(p.y - p.std), y2: y(p.y + p.std)});
+  group.append("path").attr({class: "marker", transform: "translate(" + x + "," + y(p.y) + ")",
+                             d: d3.svg.symbol().type(style.marker).size(64)()});
+  const covers = labels.some((at) => Math.abs(at.x - x) < 24 && Math.abs(at.y - y(p.y)) < 12);
+  if (!covers) labels.push({x, y: y(p.y)});
+  group.append("text").text(p.run.gamma_train + "/" + p.run.gamma_sync)
+      .attr({class: "small", x: x + (covers ? -8 : 8), y: y(p.y) - 5, "text-anchor": covers ? "end" : "start"});
+  group.append("title").text(p.run.label);
 }
 
 // The scale of colours from the least to the most; returns the lower edge.

@@ -8,11 +8,42 @@ function known(value) {
 const DASH = "–";
 
 function fixed(value, decimals) {
-  return known(value) ? value.toFixed(decimals).replace("-", "−") : DASH;
+  return known(value) ? value.toFixed(decimals).replace(/^-(?=0\.?0*$)/, "").replace("-", "−") : DASH;
 }
 
 function percent(fraction, decimals = 1) {
   return known(fraction) ? fixed(100 * fraction, decimals) + " %" : DASH;
+}
+
+const SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹";
+
+// 2.5·10⁻⁷, 10⁵; of a whole number of tens the power alone.
+function power(value, decimals) {
+  const [digits, exponent] = value.toExponential(decimals).replace("-", "−").split("e");
+  const tens = "10" + exponent.replace("+", "").replace(/[-−]/, "⁻").replace(/\d/g, (d) => SUPERSCRIPTS[d]);
+  return digits === "1" ? tens : digits + "·" + tens;
+}
+
+// 0.01, 250, 10⁻⁶, 2·10⁵.
+function plainNumber(value) {
+  const size = Math.abs(value);
+  if (value !== 0 && (size >= 1e6 || size < 0.9e-3)) return power(value, 0);
+  return Number.isInteger(value) ? count(value) : String(+value.toPrecision(3)).replace("-", "−");
+}
+
+// Texts for ticks, with as many digits as tell them apart.
+function tickFormat(ticks, isPercent) {
+  const factor = isPercent ? 100 : 1;
+  const most = factor * Math.max(...ticks.map(Math.abs));
+  const step = factor * (ticks.length > 1 ? ticks[1] - ticks[0] : ticks[0] || 1);
+  const places = (unit) => Math.max(0, -Math.floor(Math.log10(Math.abs(step) / unit) + 1e-9));
+  if (isPercent) return (value) => value === 0 ? "0 %" : fixed(100 * value, places(1)) + " %";
+  if (most >= 1e6 || most < 1e-3) {
+    const unit = Math.pow(10, Math.floor(Math.log10(most)));
+    return (value) => value === 0 ? "0" : power(value, places(unit));
+  }
+  if (places(1) === 0) return (value) => count(Math.round(value));
+  return (value) => value === 0 ? "0" : fixed(value, places(1));
 }
 
 // At least `digits` significant digits, and no fewer than the integer part needs.
@@ -20,7 +51,7 @@ function significant(value, digits = 4) {
   if (!known(value)) return DASH;
   if (value === 0) return "0";
   const magnitude = Math.floor(Math.log10(Math.abs(value)));
-  if (magnitude < -4) return value.toExponential(digits - 1).replace(/e-/, "e−");
+  if (magnitude < -4) return power(value, Math.max(0, digits - 2));
   return fixed(value, Math.max(0, digits - 1 - magnitude));
 }
 
@@ -49,8 +80,9 @@ function duration(seconds) {
   return Math.floor(minutes / 60) + " h " + (minutes % 60) + " min";
 }
 
+// With thin spaces between thousands, where no line breaks.
 function count(value) {
-  return known(value) ? String(value).replace(/\B(?=(\d{3})+$)/g, " ") : DASH;
+  return known(value) ? String(value).replace(/\B(?=(\d{3})+$)/g, "\u202f") : DASH;
 }
 
 function plural(n, word) {
@@ -123,7 +155,7 @@ function figure(parent, title, caption, draw) {
 }
 
 const figures = [];
-const PRINTED_WIDTH = 640;  // pixels of a figure across the page, so that text keeps its size
+const PRINTED_WIDTH = 688;  // CSS pixels between the margins of an A4 page: text keeps its size
 let printing = false;
 
 // Shows `lines` beside (x, y) of the figure's drawing.

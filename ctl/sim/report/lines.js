@@ -1,6 +1,7 @@
 // Line charts: one line a run, the same legend below every title.
 
 const LINE_HEIGHT = 300;
+const PRINTED_LINE_HEIGHT = 222;  // three charts to a page
 const MARGIN = {top: 10, right: 14, bottom: 40, left: 58};
 const MARKERS_PER_LINE = 8;
 
@@ -40,15 +41,17 @@ function legend(target, data, runs) {
   });
 }
 
-function axis(group, scale, orient, ticks, format, size) {
-  const drawn = d3.svg.axis().scale(scale).orient(orient).ticks(ticks).outerTickSize(0)
-      .innerTickSize(size).tickPadding(6);
-  if (format) drawn.tickFormat(format);
-  group.call(drawn);
+// `kind`: {count, whole, percent}: about how many ticks, and whether only at whole numbers.
+function axis(group, scale, orient, kind, size) {
+  let ticks = scale.ticks(kind.count);
+  if (kind.whole) ticks = ticks.filter(Number.isInteger);
+  group.call(d3.svg.axis().scale(scale).orient(orient).tickValues(ticks)
+      .tickFormat(tickFormat(ticks, kind.percent)).outerTickSize(0).innerTickSize(size).tickPadding(7));
 }
 
-// Powers of ten; of a range below two decades also what lies between.
+// Powers of ten; of a range below two decades also what lies between; of a narrow one, even steps.
 function logTicks([low, high]) {
+  if (high / low < 8) return d3.scale.linear().domain([low, high]).ticks(5);
   const steps = Math.log10(high / low) < 2 ? [1, 2, 5] : [1];
   const ticks = [];
   for (let e = Math.floor(Math.log10(low)); e <= Math.ceil(Math.log10(high)); ++e) {
@@ -58,17 +61,6 @@ function logTicks([low, high]) {
     }
   }
   return ticks;
-}
-
-const SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹";
-
-// As on an axis: 0.01, 250, 10⁻⁶, 2·10⁵.
-function plainNumber(value) {
-  const size = Math.abs(value);
-  if (value === 0 || (size < 1e5 && size > 0.9e-3)) return String(+value.toPrecision(3)).replace("-", "−");
-  const [digits, exponent] = value.toExponential(0).split("e");
-  const power = "10" + exponent.replace("+", "").replace("-", "⁻").replace(/\d/g, (d) => SUPERSCRIPTS[d]);
-  return digits === "1" ? power : digits + "·" + power;
 }
 
 function yScale(lines, y, height) {
@@ -89,20 +81,17 @@ function yScale(lines, y, height) {
 }
 
 function drawAxes(plot, scales, width, height, x, y) {
-  const ticks = y.log ? logTicks(scales.y.domain()) : null;
-  const yAxis = d3.svg.axis().scale(scales.y).orient("left").outerTickSize(0).innerTickSize(-width)
-      .tickPadding(8);
-  if (ticks) yAxis.tickValues(ticks).tickFormat(plainNumber);
-  else yAxis.ticks(5).tickFormat(y.percent ? (v) => +(100 * v).toFixed(2) + " %" : plainNumber);
-  plot.append("g").attr("class", "axis grid").call(yAxis);
+  const left = plot.append("g").attr("class", "axis grid");
+  if (y.log) {
+    left.call(d3.svg.axis().scale(scales.y).orient("left").tickValues(logTicks(scales.y.domain()))
+        .tickFormat(plainNumber).outerTickSize(0).innerTickSize(-width).tickPadding(7));
+  } else {
+    axis(left, scales.y, "left", {count: 5, percent: y.percent}, -width);
+  }
   const bottom = plot.append("g").attr("class", "axis").attr("transform", "translate(0," + height + ")");
-  axis(bottom, scales.x, "bottom", Math.max(3, Math.floor(width / 90)), x.whole ? wholeOnly : null, 5);
+  axis(bottom, scales.x, "bottom", {count: Math.max(3, Math.floor(width / 90)), whole: x.whole}, 5);
   plot.append("text").attr({class: "quiet", x: width / 2, y: height + 35, "text-anchor": "middle"})
       .text(x.label);
-}
-
-function wholeOnly(value) {
-  return Number.isInteger(value) ? value : "";
 }
 
 // A line has gaps where nothing was measured, and, on a logarithmic axis, at zero.
@@ -153,7 +142,7 @@ function followPointer(target, plot, lines, scales, width, height, y) {
 }
 
 // `lines`: {run, points: [{x, y, low, high}], band, describe(point): lines of text}. `x`: {label,
-// whole}. `y`: {log, percent, fromZero, top}. Says `x.missing` instead if there is nothing to draw.
+// whole}. `y`: {log, percent, fromZero, top}. Draws nothing if nothing was measured.
 function lineChart(parent, data, title, caption, lines, x, y) {
   lines = lines.map((line) => Object.assign({}, line, {
     points: line.points.filter((p) => known(p.x)),
@@ -161,7 +150,8 @@ function lineChart(parent, data, title, caption, lines, x, y) {
   if (!lines.length) return null;
   const target = figure(parent, title, caption, (svg, fullWidth) => {
     const width = fullWidth - MARGIN.left - MARGIN.right;
-    const height = LINE_HEIGHT - MARGIN.top - MARGIN.bottom;
+    const fullHeight = printing ? PRINTED_LINE_HEIGHT : LINE_HEIGHT;
+    const height = fullHeight - MARGIN.top - MARGIN.bottom;
     const xs = extent([].concat(...lines.map((line) => line.points.map((p) => p.x))));
     const scales = {
       x: d3.scale.linear().domain([0, xs[1] || 1]).range([0, width]),
@@ -171,7 +161,7 @@ function lineChart(parent, data, title, caption, lines, x, y) {
     drawAxes(plot, scales, width, height, x, y);
     lines.forEach((line, i) => drawLine(plot, line, scales, y, styleOf(data, line.run), 2 * i));
     followPointer(target, plot, lines, scales, width, height, y);
-    return LINE_HEIGHT;
+    return fullHeight;
   });
   legend(target, data, lines.map((line) => line.run));
   return target;

@@ -2,6 +2,7 @@
 
 const MOST_LINES = 16;  // more lines in one chart cannot be told apart
 const MOST_BANDS = 6;
+const MOST_POINTS = 160;  // of a line of one point a round
 
 const METRICS = [
   {key: "accuracy", name: "accuracy", percent: true, better: 1, text: (v) => percent(v, 2)},
@@ -38,10 +39,22 @@ function evaluationLines(data, runs, metric, x, band) {
   });
 }
 
+// Of more than MOST_POINTS, neighbours become one: their mean, with a band from least to most.
+function condensed(points) {
+  const size = Math.ceil(points.length / MOST_POINTS);
+  if (size <= 1) return points;
+  return d3.range(0, points.length, size).map((from) => {
+    const group = points.slice(from, from + size);
+    const [low, high] = extent(group.map((p) => p.y)) || [null, null];
+    return {x: group[group.length - 1].x, y: low === null ? null : d3.mean(group, (p) => p.y), low, high};
+  });
+}
+
 function columnLines(data, runs, columns, describe) {
   return runs.map((index) => {
     const {xs, ys} = columns(data.runs[index]);
-    return {run: index, band: false, points: xs.map((x, i) => ({x, y: ys[i]})),
+    const points = condensed(xs.map((x, i) => ({x, y: ys[i]})));
+    return {run: index, band: points.length < xs.length, points,
             describe: (p) => [data.runs[index].label, describe(p)]};
   });
 }
@@ -51,12 +64,11 @@ function metricCharts(parent, data, runs, metric) {
   const y = {percent: metric.percent, top: metric.percent ? 1 : undefined, log: !metric.percent};
   const capital = metric.name[0].toUpperCase() + metric.name.slice(1);
   const band = metric.percent && runs.length <= MOST_BANDS;
-  const caption = "Mean over nodes, on the test set" +
-      (band ? "; the band is one standard deviation to either side." : ".");
+  const caption = "Mean over nodes" + (band ? "; the band is one standard deviation to either side." : ".");
   lineChart(parent, data, capital + " against rounds", caption,
             evaluationLines(data, runs, metric, "done", metric.percent), rounds, y);
   lineChart(parent, data, capital + " against energy",
-            "Mean over nodes, on the test set. Energy is spent in train rounds alone.",
+            "Mean over nodes. Energy is spent in train rounds alone.",
             evaluationLines(data, runs, metric, "energy_wh", false),
             {label: "training energy of all nodes (Wh)"}, y);
   lineChart(parent, data, "Spread of the " + metric.name + " over nodes", "Standard deviation over nodes.",
@@ -66,7 +78,8 @@ function metricCharts(parent, data, runs, metric) {
 }
 
 function distanceChart(parent, data, runs, title, caption, key) {
-  lineChart(parent, data, title, caption,
+  const long = data.runs.some((run) => run.series.done.length > MOST_POINTS);
+  lineChart(parent, data, title, caption + (long ? " The band covers neighbouring rounds." : ""),
             columnLines(data, runs, (run) => ({xs: run.series.done, ys: run.series[key]}),
                         (p) => significant(p.y) + " after " + plural(p.x, "round")),
             {label: "rounds done", whole: true}, {log: true});
@@ -81,25 +94,28 @@ function charts(main, data) {
     main.append("p").attr("class", "lead").text("The line charts show the " + runs.length + " best of the " +
         data.runs.length + " runs.");
   }
+  if (!metric) {
+    main.append("p").attr("class", "empty").text("Nothing was evaluated in these runs: there is no accuracy to plot.");
+  }
   const grid = main.append("div").attr("class", "figures");
-  if (data.sweep && metric) heatMap(grid, data, metric);
+  if (data.sweep && metric) {
+    heatMap(grid, data, metric);
+    tradeOffFigure(grid, data, metric);
+  }
   if (metric) metricCharts(grid, data, runs, metric);
   if (metric) spreadFigure(grid, data, metric);
   trainedFigure(grid, data);
   distanceChart(grid, data, runs, "Consensus distance", "Root mean square over nodes of the distance " +
                 "to the mean model, after mixing.", "distance");
-  distanceChart(grid, data, runs, "Local consensus distance", "How far mixing moved a node, mean over nodes: " +
-                "what each daemon can measure by itself.", "local_distance");
+  distanceChart(grid, data, runs, "Local consensus distance", "How far mixing moves a node, mean over nodes.", "local_distance");
   profileFigure(grid, data);
   for (const graph of data.graphs) topologyFigure(grid, data, graph, metric);
-  if (!metric) {
-    main.append("p").attr("class", "empty").text("Nothing was evaluated in these runs, so there is no accuracy to plot.");
-  }
 }
 
 // Rows of cells; `columns`: {title, number, cell(row, td), show}.
 function table(parent, columns, rows) {
-  const element = parent.append("div").attr("class", "scroll").append("table").attr("class", "wide");
+  const element = parent.append("div").attr("class", "scroll").append("table")
+      .classed("wide", columns.length > 8);
   element.append("thead").append("tr").selectAll("th").data(columns).enter().append("th")
       .attr({class: (c) => c.number ? "number" : null, scope: "col"}).html((c) => c.title);
   const lines = element.append("tbody").selectAll("tr").data(rows).enter().append("tr");
@@ -134,14 +150,14 @@ function summaryTable(main, data) {
        withAside(td, known(a.mean) ? percent(a.mean, 2) + " ± " + fixed(100 * a.std, 2) : DASH,
                  known(a.mean) ? percent(a.min) + " to " + percent(a.max) : "");
      }},
-    {title: "Against<br>dpsgd", number: true, show: known(base), cell: (run, td) => {
+    {title: "Against<br>dpsgd, points", number: true, show: known(base), cell: (run, td) => {
       const points = 100 * (run.summary.test_accuracy.mean - base);
       td.text(run === dpsgd || !known(run.summary.test_accuracy.mean) ? DASH
-                            : (points >= 0 ? "+" : "") + fixed(points, 2) + " points");
+                            : (points >= 0 ? "+" : "") + fixed(points, 2));
     }},
     {title: "Loss", number: true, show: any((r) => r.summary.test_loss.mean),
      cell: (run, td) => td.text(significant(run.summary.test_loss.mean, 4))},
-    {title: "Energy", number: true, cell: (run, td) => td.text(wattHours(run.summary.energy_wh.total))},
+    {title: "Energy,<br>Wh", number: true, cell: (run, td) => td.text(significant(run.summary.energy_wh.total))},
     {title: "Energy<br>saved", number: true,
      cell: (run, td) => td.text(percent(run.summary.energy_wh.saved_fraction))},
     {title: "Train rounds", number: true, cell: (run, td) => withAside(
@@ -150,13 +166,15 @@ function summaryTable(main, data) {
     {title: "Consensus<br>distance", number: true, show: any((r) => r.summary.consensus_distance),
      cell: (run, td) => td.text(significant(run.summary.consensus_distance, 3))},
     {title: "Sent", number: true, cell: (run, td) => td.text(bytes(run.summary.bytes_sent))},
-    {title: "Virtual<br>time", number: true, cell: (run, td) => td.text(duration(run.virtual_seconds))},
-    {title: "Wall<br>time", number: true, cell: (run, td) => td.text(duration(run.summary.wall_seconds))},
+    {title: "Virtual time,<br>wall time", number: true, cell: (run, td) => withAside(
+        td, duration(run.virtual_seconds), duration(run.summary.wall_seconds))},
   ];
   table(main, columns.filter((column) => column.show !== false), data.runs);
-  main.append("p").attr("class", "lead").style("margin-top", "8px").text(
-      "Accuracy and loss: on the test set after the last round, over the nodes; below the mean, from the " +
-      "worst node to the best. Energy saved: against training in every round.");
+  const evaluated = any((run) => run.summary.test_accuracy.mean);
+  main.append("p").attr("class", "lead below").text(
+      (evaluated ? "Accuracy and loss: on the test set after the last round, over the nodes; below the mean, " +
+                   "from the worst node to the best. " : "") +
+      "Energy saved: against training in every round.");
 }
 
 function notes(main, data) {
@@ -200,8 +218,8 @@ function header(main, data) {
   const first = data.runs[0];
   const setting = (name) => first.settings.find(([key]) => key === name)[1];
   main.append("p").attr("class", "lead").text(
-      span(nodes) + " nodes, " + span(rounds) + " rounds, " + setting("Model") + ", " + setting("Partition") +
-      ", " + setting("Topology") + ", seed " + setting("Seed"));
+      [span(nodes) + " nodes", span(rounds) + " rounds", setting("Model"), setting("Partition"),
+       setting("Topology"), "seed " + setting("Seed")].filter((words) => words !== "-").join(", "));
   main.append("code").attr("class", "command").text(data.command);
 }
 

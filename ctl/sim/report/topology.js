@@ -56,7 +56,7 @@ function topologyFigure(parent, data, graph, metric) {
         (data.runs.length > 1 ? " in " + data.runs[shown].label : "") + "."
       : "");
   const target = figure(parent, graphTitle(data, graph), caption(), (svg, width) => {
-    const size = Math.min(width, 520);
+    const size = Math.min(width, printing ? 430 : 520);
     const radius = Math.max(2.5, Math.min(9, 70 / Math.sqrt(graph.nodes)));
     const room = radius + 2;
     const x = (i) => (width - size) / 2 + room + places[i].x * (size - 2 * room);
@@ -108,13 +108,13 @@ function degreeFigure(parent, data, graph) {
     const y = d3.scale.linear().domain([0, d3.max(bars, (bar) => bar[1])]).range([height, 10]);
     const one = Math.max(1, Math.min(60, 0.8 * (x(1) - x(0))));
     axis(svg.append("g").attr({class: "axis grid", transform: "translate(" + left + ",0)"}), y, "left",
-         4, count, -(width - left - 10));
+         {count: 4, whole: true}, -(width - left - 10));
     svg.selectAll("rect").data(bars).enter().append("rect").attr("class", "bar")
         .style("--c", "var(--run-0)")
         .attr({x: (bar) => x(bar[0]) - one / 2, y: (bar) => y(bar[1]), width: one,
                height: (bar) => height - y(bar[1])});
     axis(svg.append("g").attr({class: "axis", transform: "translate(0," + height + ")"}), x, "bottom",
-         Math.min(most - least + 2, Math.floor(width / 70)), wholeOnly, 5);
+         {count: Math.min(most - least + 2, Math.floor(width / 70)), whole: true}, 5);
     svg.append("text").attr({class: "quiet", x: (left + width) / 2, y: height + 35, "text-anchor": "middle"})
         .text("degree");
     return height + 42;

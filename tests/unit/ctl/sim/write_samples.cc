@@ -1,5 +1,4 @@
-// write_samples DIR: the sample reports as DIR/NAME.{html,json,csv}, to be looked at, and for the
-// test that opens them in a browser.
+// write_samples DIR: the sample reports as DIR/NAME.{html,json,csv}, to be looked at.
 #include <cstdio>
 #include <string>
 #include <utility>
