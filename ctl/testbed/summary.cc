@@ -47,13 +47,6 @@ Json number(double value) {
   return std::isfinite(value) ? Json(value) : Json(nullptr);
 }
 
-Json to_json(const Statistics& s) {
-  return {{"mean", number(s.mean)},
-          {"std", number(s.std)},
-          {"min", number(s.min)},
-          {"max", number(s.max)}};
-}
-
 Json to_json(const NodeSummary& node) {
   return {{"node_id", node.id},
           {"node_name", node.name},
@@ -95,6 +88,13 @@ double consensus_distance(const std::vector<std::vector<float>>& models) {
     for (const auto& model : models) squares += (model[p] - mean) * (model[p] - mean);
   }
   return std::sqrt(squares / count);
+}
+
+Json to_json(const Statistics& s) {
+  return {{"mean", number(s.mean)},
+          {"std", number(s.std)},
+          {"min", number(s.min)},
+          {"max", number(s.max)}};
 }
 
 Json to_json(const RunSummary& summary) {

@@ -47,6 +47,8 @@ struct RunSummary {
 };
 
 nlohmann::ordered_json to_json(const RunSummary& summary);
+// {"mean", "std", "min", "max"}, null for NaN.
+nlohmann::ordered_json to_json(const Statistics& statistics);
 void print_summary(const RunSummary& summary, Screen& screen);
 
 // sqrt(mean over nodes of ||x_i - mean x||^2), as in decentralized SGD's analyses. All models must
