@@ -51,8 +51,8 @@ struct Device {
 struct SimulationOptions {
   core::Topology topology{1};
   std::uint64_t total_rounds = 1;  // T
-  // What a daemon's run.seed decides: what the nodes compute. Together with the same NodeIds (a
-  // position plus one) it gives what daemons give.
+  // What a daemon's run.seed decides: what the nodes compute. NodeIds are positions, as in a
+  // testbed, so that the same seed gives what a testbed's daemons give.
   std::uint64_t run_seed = 1;
   // Decides when messages arrive and which are lost; not what a run without faults computes.
   std::uint64_t network_seed = 1;
@@ -96,9 +96,9 @@ struct Progress {
 
 class Simulation {
  public:
-  // NodeId of a position, as testbeds number their nodes.
-  static NodeId id_of(Position position) { return NodeId(std::uint64_t{position} + 1); }
-  static Position position_of(NodeId id) { return static_cast<Position>(id.value() - 1); }
+  // As testbeds number their nodes, from 0.
+  static NodeId id_of(Position position) { return NodeId(position); }
+  static Position position_of(NodeId id) { return static_cast<Position>(id.value()); }
 
   // kInvalidArgument: a topology that is not connected, a number of devices or trainers that does
   // not fit it, options out of range. kMismatch: a snapshot of other nodes, rounds, seed or model.
