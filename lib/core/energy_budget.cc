@@ -5,8 +5,9 @@
 
 namespace skiptrain::core {
 
-EnergyBudget::EnergyBudget(std::optional<WattHours> budget, WattHours cost_per_round)
-    : budget_(budget), estimate_(cost_per_round), cost_per_round_(cost_per_round) {}
+EnergyBudget::EnergyBudget(std::optional<WattHours> budget, WattHours cost_per_round,
+                           WattHours spent)
+    : budget_(budget), estimate_(cost_per_round), cost_per_round_(cost_per_round), spent_(spent) {}
 
 std::uint64_t EnergyBudget::rounds_in(WattHours amount, WattHours cost) {
   // Sums of k equal charges differ from k times the charge by rounding errors; without this slack

@@ -14,8 +14,9 @@ namespace skiptrain::core {
 
 class EnergyBudget {
  public:
-  // `budget`: nullopt for no limit. `cost_per_round` > 0 unless nothing is ever trained.
-  EnergyBudget(std::optional<WattHours> budget, WattHours cost_per_round);
+  // `budget`: nullopt for no limit. `cost_per_round` > 0 unless nothing is ever trained. `spent`:
+  // of the budget, before this object was made.
+  EnergyBudget(std::optional<WattHours> budget, WattHours cost_per_round, WattHours spent = {});
 
   std::optional<WattHours> budget() const { return budget_; }
   WattHours spent() const { return spent_; }

@@ -13,9 +13,15 @@ Node::Node(NodeOptions options)
       neighbours_(options_.neighbours),
       controller_(options_.id, options_.fixed_deadline),
       policy_({options_.run_seed, options_.id, options_.total_rounds}, options_.schedule),
-      energy_(options_.budget, options_.energy_per_train_round) {}
+      energy_(options_.budget, options_.energy_per_train_round, options_.energy_spent) {}
 
 Effects Node::step(const Event& event, Instant now) {
+  Effects effects;
+  step(event, now, effects);
+  return effects;
+}
+
+void Node::step(const Event& event, Instant now, Effects& effects) {
   SKIPTRAIN_CHECK(now >= now_, "time never goes back");
   now_ = now;
   effects_.clear();
@@ -25,7 +31,8 @@ Effects Node::step(const Event& event, Instant now) {
   } else if (const auto* request = std::get_if<StateRequested>(&event)) {
     effects_.push_back(RefuseState{request->request});
   }
-  return std::exchange(effects_, {});
+  effects.clear();
+  effects.swap(effects_);
 }
 
 std::optional<Instant> Node::next_deadline() const {

@@ -39,6 +39,7 @@ struct NodeOptions {
   Schedule schedule;
   WattHours energy_per_train_round;  // by the energy model; ModelReady may set it later
   std::optional<WattHours> budget;
+  WattHours energy_spent;                  // of that budget, by earlier incarnations in this run
   std::optional<Duration> fixed_deadline;  // nullopt: automatic
   Duration start_timeout = std::chrono::seconds(60);
   std::uint64_t evaluate_every = 0;  // rounds; 0: only at the end
@@ -66,6 +67,8 @@ class Node {
 
   // Must not be called again from within the handling of its effects.
   Effects step(const Event& event, Instant now);
+  // The same, into `effects`, whose former contents are dropped and whose memory is used again.
+  void step(const Event& event, Instant now, Effects& effects);
   // When `step(Tick, ...)` is due; nullopt: nothing is timed.
   std::optional<Instant> next_deadline() const;
 

@@ -1,0 +1,247 @@
+#include "sim/engine.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+
+namespace skiptrain::sim {
+
+Simulation::Engine::Engine(SimulationOptions options, Trainers trainers, ParametersPool pool,
+                           const Snapshot* resume)
+    : options_(std::move(options)),
+      trainers_(std::move(trainers)),
+      initial_(trainers_.front()->initial_parameters()),
+      agenda_(resume == nullptr ? Instant() : resume->virtual_time),
+      network_(options_.topology, options_.network, options_.network_seed, agenda_, counts_),
+      fault_rng_(derive_seed({options_.network_seed, 0x6661756c74})),
+      workers_(options_.workers, options_.topology.node_count()),
+      mixes_(std::move(pool), workers_),
+      snapshots_(options_.snapshot_every, options_.topology.node_count()),
+      nodes_(options_.topology.node_count()),
+      boot_states_(nodes_.size()) {
+  for (Position i = 0; i < nodes_.size(); ++i) {
+    VirtualNode& node = nodes_[i];
+    node.job.trainer = trainers_[i].get();
+    node.job.request.cancel = cancel_.get_token();
+    if (resume != nullptr) {
+      const NodeSnapshot& from = resume->nodes[i];
+      node.incarnation = static_cast<std::uint32_t>(from.incarnation - (from.up ? 1 : 0));
+      node.totals = from.totals;
+      node.committed_at = from.committed_at;
+      if (from.parameters) node.committed = {from.round, 0, from.parameters};
+      rounds_committed_ += node.committed.round.value();
+    }
+  }
+  plan_faults(agenda_.now());
+  for (Position i = 0; i < nodes_.size(); ++i) {
+    if (resume != nullptr && !resume->nodes[i].up) continue;
+    boot(i, nodes_[i].committed, network_.random_delay(options_.max_boot_time));
+  }
+}
+
+Simulation::Engine::~Engine() {
+  abandon_jobs();
+}
+
+// Jobs point into this object: none may run when it goes.
+void Simulation::Engine::abandon_jobs() {
+  cancel_.request_stop();
+  for (VirtualNode& node : nodes_) {
+    if (std::exchange(node.is_training, false)) workers_.discard(node.job);
+  }
+  for (auto& job : evaluations_) workers_.discard(*job);
+  evaluations_.clear();
+}
+
+// ---- The loop ----------------------------------------------------------------------------------
+
+bool Simulation::Engine::is_over() const {
+  return nodes_running_ == 0 && restarts_planned_ == 0;
+}
+
+Outcome Simulation::Engine::run(std::stop_token stop, const std::function<bool()>& pause_when) {
+  const std::stop_callback cancel(stop, [this] { cancel_.request_stop(); });
+  for (;;) {
+    if (cancel_.stop_requested()) {
+      abandon_jobs();
+      return Outcome::kStopped;
+    }
+    if (is_over()) {
+      deliver_evaluations(std::nullopt);
+      return cancel_.stop_requested() ? Outcome::kStopped : Outcome::kEnded;
+    }
+    if (pause_when && pause_when()) return Outcome::kPaused;
+    if (options_.step_limit > 0 && steps_ >= options_.step_limit) return Outcome::kStepLimit;
+    if (agenda_.empty()) return Outcome::kStalled;
+    dispatch(agenda_.pop());
+  }
+}
+
+void Simulation::Engine::dispatch(const Entry& entry) {
+  switch (entry.what) {
+    case Happening::kParcel:
+    case Happening::kNotice:
+      return deliver(entry);
+    case Happening::kTick:
+      nodes_[entry.subject].tick_is_due = false;
+      if (nodes_[entry.subject].incarnation == entry.epoch && nodes_[entry.subject].core) {
+        step(entry.subject, core::Tick{});
+      }
+      return;
+    case Happening::kTimer:
+      return timer_is_due(entry);
+    case Happening::kTrained:
+      if (nodes_[entry.subject].incarnation == entry.epoch && nodes_[entry.subject].core) {
+        finish_training(entry.subject);
+      }
+      return;
+    case Happening::kMixed:
+      return finish_mix(entry);
+    case Happening::kBooted:
+      return booted(entry.subject, entry.epoch);
+    case Happening::kDial:
+      return connect(entry.subject);
+    case Happening::kDirectionFree:
+      return network_.direction_is_free(entry.subject, entry.epoch);
+    case Happening::kKeepalive:
+      return check_keepalive(entry);
+    case Happening::kFetchTimeout:
+      if (nodes_[entry.subject].fetches == entry.payload) fail_fetch(entry.subject, "no answer");
+      return;
+    case Happening::kFault:
+      if (entry.epoch != 0) --restarts_planned_;
+      return strike(options_.faults.faults[entry.payload].what);
+  }
+}
+
+// A parcel has arrived, if what carries it still stands.
+void Simulation::Engine::deliver(const Entry& entry) {
+  const Position to = network_.direction(entry.subject).to;
+  VirtualNode& node = nodes_[to];
+  const bool arrives = entry.what == Happening::kParcel ? network_.is_current(entry)
+                                                        : entry.epoch == node.incarnation;
+  if (arrives && node.core) {
+    // By value: the step may put further parcels where this one lies.
+    const std::uint64_t request = network_.parcel(entry.payload).request;
+    const bool expected = request == 0 || request == node.fetch_request;
+    if (request != 0 && expected) node.fetch_request = 0;
+    if (expected) step(to, network_.parcel(entry.payload).event);
+  }
+  network_.release(entry.payload);
+}
+
+void Simulation::Engine::step(Position position, const core::Event& event) {
+  VirtualNode& node = nodes_[position];
+  const Instant now = agenda_.now();
+  const Instant local = node.clock.at(now);
+  ++steps_;
+  node.core->step(event, local, effects_);
+  if (watcher_ != nullptr) {
+    watcher_->node_stepped(position, *node.core, event, effects_, now, local);
+  }
+  // `event` may lie in a parcel, and parcels may move from here on.
+  for (core::Effect& effect : effects_) {
+    std::visit([&](auto& e) { perform(position, e); }, effect);
+  }
+  arm_timer(position);
+}
+
+// ---- Timers ------------------------------------------------------------------------------------
+
+// An entry that is due before the deadline is left alone and looks again when it comes: most
+// deadlines are never reached, and each would leave an entry behind.
+void Simulation::Engine::arm_timer(Position position) {
+  VirtualNode& node = nodes_[position];
+  const auto deadline = node.core->next_deadline();
+  if (!deadline) return;
+  const Instant due = node.clock.when(*deadline, agenda_.now());
+  if (due == agenda_.now()) {
+    if (std::exchange(node.tick_is_due, true)) return;
+    agenda_.push(
+        {.when = due, .subject = position, .epoch = node.incarnation, .what = Happening::kTick});
+    return;
+  }
+  if (node.timer <= due) return;
+  node.timer = due;
+  agenda_.push(
+      {.when = due, .subject = position, .epoch = ++node.timer_epoch, .what = Happening::kTimer});
+}
+
+void Simulation::Engine::timer_is_due(const Entry& entry) {
+  VirtualNode& node = nodes_[entry.subject];
+  if (node.timer_epoch != entry.epoch) return;
+  node.timer = Instant::max();
+  if (node.core) arm_timer(entry.subject);
+}
+
+// ---- Results -----------------------------------------------------------------------------------
+
+void Simulation::Engine::finish_training(Position position) {
+  VirtualNode& node = nodes_[position];
+  const Round round = node.core->round();
+  if (!std::exchange(node.is_training, false)) {
+    ++counts_.training_failures;
+    step(position, core::TrainingFailed{round, "made-up failure"});
+    return;
+  }
+  workers_.wait(node.job);
+  if (cancel_.stop_requested()) return;
+  node.job.request.start.reset();
+  Result<ports::TrainOutcome> outcome = *std::exchange(node.job.outcome, std::nullopt);
+  if (outcome) {
+    step(position, core::TrainingFinished{round, std::move(outcome->parameters), outcome->mean_loss,
+                                          agenda_.now() - node.train_started, std::nullopt});
+  } else {
+    step(position, core::TrainingFailed{round, outcome.error().message});
+  }
+}
+
+void Simulation::Engine::finish_mix(const Entry& entry) {
+  VirtualNode& node = nodes_[entry.subject];
+  if (node.incarnation != entry.epoch || !node.core) return mixes_.forget(entry.payload);
+  Mixes::Done done = mixes_.take(entry.payload);
+  step(entry.subject,
+       core::MixFinished{done.round, std::move(done.parameters), done.distance, done.duration});
+}
+
+// Those of models before round `before`; nullopt: all. In the order in which they were asked for,
+// so it does not show when the workers were done.
+void Simulation::Engine::deliver_evaluations(std::optional<Round> before) {
+  while (!evaluations_.empty() && (!before || evaluations_.front()->request.after < *before)) {
+    std::unique_ptr<EvaluationJob> job = std::move(evaluations_.front());
+    evaluations_.pop_front();
+    workers_.wait(*job);
+    if (cancel_.stop_requested()) return;
+    for (Observer* observer : observers_) {
+      observer->node_evaluated(job->position, job->asked, job->request, *job->outcome);
+    }
+    job->request.parameters.reset();
+    idle_evaluations_.push_back(std::move(job));
+  }
+}
+
+// ---- Looking in --------------------------------------------------------------------------------
+
+Progress Simulation::Engine::progress() const {
+  return {rounds_committed_.load(std::memory_order_relaxed), nodes_.size() * options_.total_rounds,
+          Instant(Duration(virtual_time_.load(std::memory_order_relaxed)))};
+}
+
+ModelUpdate Simulation::Engine::committed(Position position) const {
+  const ModelUpdate& committed = nodes_[position].committed;
+  if (committed.parameters) return committed;
+  return {Round(0), static_cast<std::uint32_t>(options_.topology.degree(position)),
+          initial_parameters(position)};
+}
+
+NodeTotals Simulation::Engine::totals(Position position) const {
+  const VirtualNode& node = nodes_[position];
+  NodeTotals totals = node.totals;
+  if (node.core) totals.energy_spent = node.core->energy().spent();
+  totals.bytes_sent += network_.sent(position).bytes;
+  totals.messages_sent += network_.sent(position).messages;
+  return totals;
+}
+
+}  // namespace skiptrain::sim

@@ -1,0 +1,210 @@
+// How a virtual node's effects are carried out.
+#include <utility>
+
+#include "base/check.h"
+#include "sim/engine.h"
+
+namespace skiptrain::sim {
+namespace {
+
+// A request for a state carries the asker's position, so that no table of requests is needed.
+constexpr unsigned kRequestShift = 32;
+
+std::uint64_t make_request(Position asker, std::uint32_t number) {
+  return (std::uint64_t{asker} << kRequestShift) | number;
+}
+
+Position asker_of(std::uint64_t request) {
+  return static_cast<Position>(request >> kRequestShift);
+}
+
+Duration scaled(Duration d, double factor) {
+  return factor == 1.0 ? d : from_seconds(to_seconds(d) * factor);
+}
+
+}  // namespace
+
+bool Simulation::Engine::made_up_failure(double probability) {
+  return probability > 0 && agenda_.now() < options_.faults.until &&
+         fault_rng_.uniform() < probability;
+}
+
+// ---- Computing ---------------------------------------------------------------------------------
+
+void Simulation::Engine::perform(Position position, core::Train& effect) {
+  VirtualNode& node = nodes_[position];
+  SKIPTRAIN_CHECK(!node.is_training, "a node trains one round at a time");
+  node.train_started = agenda_.now();
+  const bool planned = node.failing_rounds > 0;
+  if (planned) --node.failing_rounds;
+  if (!planned && !made_up_failure(options_.faults.training_failure)) {
+    node.job.request.round = effect.round;
+    node.job.request.start = std::move(effect.start);
+    node.is_training = true;
+    workers_.submit(node.job, position);
+  }
+  agenda_.push({.when = agenda_.now() + scaled(device(position).train_time, node.slow),
+                .subject = position,
+                .epoch = node.incarnation,
+                .what = Happening::kTrained});
+}
+
+void Simulation::Engine::perform(Position position, core::Mix& effect) {
+  const VirtualNode& node = nodes_[position];
+  const double bytes = static_cast<double>((effect.inputs.size() + 1) * sizeof(float) *
+                                           effect.inputs.front().parameters->size());
+  // At least a nanosecond: a mix has a place of its own in time.
+  const Duration took =
+      Duration(1) + from_seconds(bytes / device(position).memory_bytes_per_s * node.slow);
+  agenda_.push({.when = agenda_.now() + took,
+                .subject = position,
+                .payload = mixes_.add(std::move(effect), took),
+                .epoch = node.incarnation,
+                .what = Happening::kMixed});
+}
+
+void Simulation::Engine::perform(Position position, core::Evaluate& effect) {
+  if (observers_.empty() || (effect.final && !options_.evaluate_at_end)) return;
+  std::unique_ptr<EvaluationJob> job;
+  if (idle_evaluations_.empty()) {
+    job = std::make_unique<EvaluationJob>();
+  } else {
+    job = std::move(idle_evaluations_.back());
+    idle_evaluations_.pop_back();
+  }
+  job->trainer = trainers_[position].get();
+  job->position = position;
+  job->asked = agenda_.now();
+  job->samples = effect.final ? 0 : options_.evaluate_samples;
+  job->cancel = cancel_.get_token();
+  job->request = std::move(effect);
+  workers_.submit(*job, position);
+  evaluations_.push_back(std::move(job));
+}
+
+// ---- Talking -----------------------------------------------------------------------------------
+
+void Simulation::Engine::perform(Position position, core::Send& effect) {
+  network_.send_update(position, effect.to, effect.update);
+}
+
+void Simulation::Engine::perform(Position position, core::Announce& effect) {
+  nodes_[position].announced = effect.state;
+  if (!effect.to_neighbours) return;
+  for (DirectionIndex i = network_.first_outgoing(position); i < network_.end_outgoing(position);
+       ++i) {
+    network_.send(i, core::PeerStateChanged{id_of(position), effect.state}, kMessageOverheadBytes);
+  }
+}
+
+void Simulation::Engine::perform(Position position, core::FetchState& effect) {
+  VirtualNode& node = nodes_[position];
+  const Position server = position_of(effect.from);
+  node.fetch_request = make_request(position, ++node.fetches);
+  node.fetch_server = server;
+  const DirectionIndex there = network_.find(position, server);
+  if (!network_.direction(there).up) return fail_fetch(position, "not connected");
+  if (made_up_failure(options_.faults.fetch_failure))
+    return fail_fetch(position, "made-up failure");
+  network_.send(there, core::StateRequested{id_of(position), node.fetch_request},
+                kMessageOverheadBytes);
+  agenda_.push({.when = agenda_.now() + options_.network.fetch_timeout,
+                .subject = position,
+                .payload = node.fetches,
+                .what = Happening::kFetchTimeout});
+}
+
+// No effect if nothing is being fetched.
+void Simulation::Engine::fail_fetch(Position asker, const std::string& reason) {
+  VirtualNode& node = nodes_[asker];
+  if (node.fetch_request == 0 || !node.core) return;
+  ++counts_.fetch_failures;
+  // The failure is the answer to a request of its own, so that a state which still comes is not
+  // taken for one that was asked for.
+  node.fetch_request = make_request(asker, ++node.fetches);
+  network_.notify(network_.find(node.fetch_server, asker),
+                  core::StateFetchFailed{id_of(node.fetch_server), reason}, node.incarnation,
+                  node.fetch_request);
+}
+
+void Simulation::Engine::perform(Position position, core::SendState& effect) {
+  const Bytes bytes = effect.state.parameters->size() * sizeof(float) + kMessageOverheadBytes;
+  network_.send(network_.find(position, position_of(effect.to)),
+                core::StateFetched{id_of(position), effect.state, effect.schedule}, bytes,
+                effect.request);
+}
+
+void Simulation::Engine::perform(Position position, core::RefuseState& effect) {
+  network_.send(network_.find(position, asker_of(effect.request)),
+                core::StateFetchFailed{id_of(position), "refused"}, kMessageOverheadBytes,
+                effect.request);
+}
+
+// ---- Telling -----------------------------------------------------------------------------------
+
+void Simulation::Engine::perform(Position position, core::Commit& effect) {
+  VirtualNode& node = nodes_[position];
+  const Round before = node.committed.parameters ? node.committed.round : Round(0);
+  deliver_evaluations(effect.state.round);
+  node.committed = effect.state;
+  node.committed_at = agenda_.now();
+  count_round(position, effect.record);
+  rounds_committed_.fetch_add(effect.state.round.value() - before.value(),
+                              std::memory_order_relaxed);
+  virtual_time_.store(agenda_.now().time_since_epoch().count(), std::memory_order_relaxed);
+  for (Observer* observer : observers_) {
+    observer->node_committed(position, agenda_.now(), effect);
+  }
+  while (!node.commit_faults.empty() && node.commit_faults.back().first <= effect.state.round) {
+    agenda_.push({.when = agenda_.now(),
+                  .payload = node.commit_faults.back().second,
+                  .what = Happening::kFault});
+    node.commit_faults.pop_back();
+  }
+  if (snapshots_.is_active()) take_snapshots(position, before);
+}
+
+void Simulation::Engine::count_round(Position position, const core::RoundRecord& record) {
+  NodeTotals& totals = nodes_[position].totals;
+  totals.train_rounds += record.trained ? 1 : 0;
+  totals.updates_mixed += record.neighbours_mixed;
+  totals.updates_missed += record.missing.size();
+  totals.train_time += record.train_time;
+  totals.wait_time += record.wait_time;
+}
+
+void Simulation::Engine::take_snapshots(Position position, Round before) {
+  snapshots_.node_committed(position, before, snapshot_of(position));
+  snapshots_.take_complete(
+      nodes_up_, [this](Position i) { return nodes_[i].core.has_value(); },
+      [this](Position i) { return snapshot_of(i); },
+      [this](Snapshot& snapshot) {
+        snapshot.run_seed = options_.run_seed;
+        snapshot.total_rounds = options_.total_rounds;
+        for (Observer* observer : observers_) observer->snapshot_taken(snapshot);
+      });
+}
+
+NodeSnapshot Simulation::Engine::snapshot_of(Position position) const {
+  const VirtualNode& node = nodes_[position];
+  return {.round = node.committed.round,
+          .parameters = node.committed.parameters,
+          .up = node.core.has_value(),
+          .incarnation = node.incarnation,
+          .totals = totals(position),
+          .committed_at = node.committed_at};
+}
+
+void Simulation::Engine::perform(Position position, core::RunEnded& effect) {
+  nodes_[position].ended = true;
+  --nodes_running_;
+  for (Observer* observer : observers_) observer->run_ended(position, agenda_.now(), effect);
+}
+
+void Simulation::Engine::perform(Position position, core::Warn& effect) {
+  for (Observer* observer : observers_) {
+    observer->warned(position, agenda_.now(), effect.message);
+  }
+}
+
+}  // namespace skiptrain::sim

@@ -1,0 +1,266 @@
+#include "sim/network.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "base/check.h"
+
+namespace skiptrain::sim {
+namespace {
+
+Duration sending_time(Bytes bytes, double bytes_per_s) {
+  if (std::isinf(bytes_per_s)) return Duration(0);
+  return from_seconds(static_cast<double>(bytes) / bytes_per_s);
+}
+
+}  // namespace
+
+Network::Network(const core::Topology& topology, const NetworkOptions& options, std::uint64_t seed,
+                 Agenda& agenda, FaultCounts& counts)
+    : agenda_(agenda),
+      counts_(counts),
+      unreliable_until_(options.unreliable_until),
+      rng_(derive_seed({seed, 0x6e6574})),
+      link_options_({options.link}),
+      sent_(topology.node_count()) {
+  const auto nodes = static_cast<Position>(topology.node_count());
+  first_outgoing_.push_back(0);
+  for (Position from = 0; from < nodes; ++from) {
+    for (const Position to : topology.neighbours(from)) {
+      Direction direction;
+      direction.from = from;
+      direction.to = to;
+      directions_.push_back(direction);
+    }
+    first_outgoing_.push_back(static_cast<DirectionIndex>(directions_.size()));
+  }
+  for (Direction& direction : directions_) direction.reverse = find(direction.to, direction.from);
+  for (const LinkOverride& entry : options.overrides) {
+    link_options_.push_back(entry.link);
+    const auto chosen = static_cast<std::uint32_t>(link_options_.size() - 1);
+    const DirectionIndex there = find(entry.from, entry.to);
+    if (there == kNoDirection) continue;
+    directions_[there].options = chosen;
+    if (entry.both) directions_[directions_[there].reverse].options = chosen;
+  }
+}
+
+DirectionIndex Network::find(Position from, Position to) const {
+  const auto begin = directions_.begin() + first_outgoing(from);
+  const auto end = directions_.begin() + end_outgoing(from);
+  const auto found =
+      std::lower_bound(begin, end, to, [](const Direction& d, Position p) { return d.to < p; });
+  if (found == end || found->to != to) return kNoDirection;
+  return static_cast<DirectionIndex>(found - directions_.begin());
+}
+
+Duration Network::random_delay(Duration most) {
+  if (most <= Duration(0)) return Duration(0);
+  return Duration(1 +
+                  static_cast<Duration::rep>(rng_.below(static_cast<std::uint64_t>(most.count()))));
+}
+
+// ---- Parcels -----------------------------------------------------------------------------------
+
+ParcelIndex Network::make_parcel(core::Event event, Bytes bytes, std::uint64_t request) {
+  if (free_parcels_.empty()) {
+    parcels_.push_back({std::move(event), bytes, request, 0});
+    return static_cast<ParcelIndex>(parcels_.size() - 1);
+  }
+  const ParcelIndex index = free_parcels_.back();
+  free_parcels_.pop_back();
+  parcels_[index] = {std::move(event), bytes, request, 0};
+  return index;
+}
+
+void Network::release(ParcelIndex index) {
+  Parcel& parcel = parcels_[index];
+  if (--parcel.references > 0) return;
+  parcel.event = core::Tick{};  // lets go of its parameters
+  free_parcels_.push_back(index);
+}
+
+void Network::count_sent(Position from, Bytes bytes) {
+  sent_[from].bytes += bytes;
+  ++sent_[from].messages;
+}
+
+// ---- Sending -----------------------------------------------------------------------------------
+
+bool Network::is_unreliable(const LinkOptions& link) const {
+  return (link.loss > 0 || link.duplicate > 0 || link.reorder > 0) &&
+         agenda_.now() < unreliable_until_;
+}
+
+void Network::send_update(Position from, std::span<const NodeId> to, const ModelUpdate& update) {
+  const Bytes bytes = update.parameters->size() * sizeof(float) + kMessageOverheadBytes;
+  const ParcelIndex parcel = make_parcel(core::UpdateReceived{NodeId(from), update}, bytes, 0);
+  ++parcels_[parcel].references;  // until all are on their way
+  DirectionIndex index = first_outgoing(from);
+  for (const NodeId node : to) {
+    while (directions_[index].to != node.value()) ++index;
+    const Direction& direction = directions_[index];
+    if (!direction.up) continue;
+    count_sent(from, bytes);
+    const LinkOptions& link = link_options_[direction.options];
+    if (direction.is_blocked()) {
+      ++counts_.lost_messages;
+    } else if (is_unreliable(link)) {
+      dispatch_unreliably(index, parcel, link);
+    } else {
+      dispatch(index, parcel);
+    }
+  }
+  release(parcel);
+}
+
+void Network::dispatch_unreliably(DirectionIndex index, ParcelIndex parcel,
+                                  const LinkOptions& link) {
+  if (rng_.uniform() < link.loss) {
+    ++counts_.lost_messages;
+    return;
+  }
+  Direction& direction = directions_[index];
+  if (rng_.uniform() < link.reorder) {
+    ++counts_.reordered_messages;
+    ++parcels_[parcel].references;
+    agenda_.push({.when = agenda_.now() +
+                          sending_time(parcels_[parcel].bytes, link.bandwidth_bytes_per_s) +
+                          link.latency + random_delay(link.reorder_delay),
+                  .subject = index,
+                  .payload = parcel,
+                  .epoch = direction.epoch,
+                  .what = Happening::kParcel});
+  } else {
+    dispatch(index, parcel);
+  }
+  if (rng_.uniform() < link.duplicate) {
+    ++counts_.duplicated_messages;
+    dispatch(index, parcel);
+  }
+}
+
+void Network::send(DirectionIndex index, core::Event event, Bytes bytes, std::uint64_t request) {
+  const Direction& direction = directions_[index];
+  if (!direction.up) return;
+  count_sent(direction.from, bytes);
+  if (direction.is_blocked()) {
+    ++counts_.lost_messages;
+    return;
+  }
+  dispatch(index, make_parcel(std::move(event), bytes, request));
+}
+
+void Network::notify(DirectionIndex index, core::Event event, std::uint32_t incarnation,
+                     std::uint64_t request) {
+  Direction& direction = directions_[index];
+  const ParcelIndex parcel = make_parcel(std::move(event), 0, request);
+  ++parcels_[parcel].references;
+  const LinkOptions& link = link_options_[direction.options];
+  direction.newest_arrival = std::max(direction.newest_arrival + Duration(1),
+                                      agenda_.now() + link.latency + random_delay(link.jitter));
+  agenda_.push({.when = direction.newest_arrival,
+                .subject = index,
+                .payload = parcel,
+                .epoch = incarnation,
+                .what = Happening::kNotice});
+}
+
+void Network::dispatch(DirectionIndex index, ParcelIndex parcel) {
+  ++parcels_[parcel].references;
+  Direction& direction = directions_[index];
+  if (direction.queue != Direction::kNoQueue || direction.free_at > agenda_.now()) {
+    enqueue(direction, index, parcel);
+  } else {
+    transmit(direction, index, parcel);
+  }
+}
+
+void Network::transmit(Direction& direction, DirectionIndex index, ParcelIndex parcel) {
+  const LinkOptions& link = link_options_[direction.options];
+  direction.free_at =
+      agenda_.now() + sending_time(parcels_[parcel].bytes, link.bandwidth_bytes_per_s);
+  const Instant arrival = direction.free_at + link.latency + random_delay(link.jitter);
+  direction.newest_arrival = std::max(direction.newest_arrival + Duration(1), arrival);
+  agenda_.push({.when = direction.newest_arrival,
+                .subject = index,
+                .payload = parcel,
+                .epoch = direction.epoch,
+                .what = Happening::kParcel});
+}
+
+// ---- Directions that are busy ------------------------------------------------------------------
+
+void Network::enqueue(Direction& direction, DirectionIndex index, ParcelIndex parcel) {
+  if (direction.queue == Direction::kNoQueue) {
+    direction.queue = static_cast<std::uint32_t>(queues_.size());
+    queues_.push_back({index, {}});
+    agenda_.push({.when = direction.free_at,
+                  .subject = index,
+                  .epoch = direction.epoch,
+                  .what = Happening::kDirectionFree});
+  }
+  auto& waiting = queues_[direction.queue].waiting;
+  waiting.push_back(parcel);
+  const auto is_update = [this](ParcelIndex p) {
+    return std::holds_alternative<core::UpdateReceived>(parcels_[p].event);
+  };
+  if (static_cast<std::size_t>(std::ranges::count_if(waiting, is_update)) > kMaxQueuedUpdates) {
+    const auto oldest = std::ranges::find_if(waiting, is_update);
+    ++counts_.dropped_updates;
+    release(*oldest);
+    waiting.erase(oldest);
+  }
+}
+
+void Network::direction_is_free(DirectionIndex index, std::uint32_t epoch) {
+  Direction& direction = directions_[index];
+  if (direction.epoch != epoch) return;
+  auto& waiting = queues_.at(direction.queue).waiting;
+  SKIPTRAIN_CHECK(!waiting.empty(), "a queue ends when it is empty");
+  const ParcelIndex parcel = waiting.front();
+  waiting.erase(waiting.begin());
+  const bool more = !waiting.empty();
+  transmit(direction, index, parcel);
+  if (more) {
+    agenda_.push({.when = direction.free_at,
+                  .subject = index,
+                  .epoch = direction.epoch,
+                  .what = Happening::kDirectionFree});
+  } else {
+    drop_queue(index);
+  }
+}
+
+void Network::drop_queue(DirectionIndex index) {
+  Direction& direction = directions_[index];
+  if (direction.queue == Direction::kNoQueue) return;
+  const std::uint32_t place = std::exchange(direction.queue, Direction::kNoQueue);
+  for (const ParcelIndex parcel : queues_[place].waiting) release(parcel);
+  if (place + 1 < queues_.size()) {
+    queues_[place] = std::move(queues_.back());
+    directions_[queues_[place].direction].queue = place;
+  }
+  queues_.pop_back();
+}
+
+// ---- Links -------------------------------------------------------------------------------------
+
+void Network::connect(DirectionIndex index) {
+  for (const DirectionIndex i : {index, directions_[index].reverse}) {
+    directions_[i].up = true;
+    ++directions_[i].epoch;
+  }
+}
+
+void Network::disconnect(DirectionIndex index) {
+  for (const DirectionIndex i : {index, directions_[index].reverse}) {
+    drop_queue(i);
+    directions_[i].up = false;
+    directions_[i].free_at = agenda_.now();
+    ++directions_[i].epoch;
+  }
+}
+
+}  // namespace skiptrain::sim
