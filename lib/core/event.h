@@ -16,7 +16,7 @@
 namespace skiptrain::core {
 
 // What a node tells its neighbours about itself.
-enum class Activity {
+enum class Activity : std::uint8_t {
   kRunning,   // takes part; wait for its updates
   kPaused,    // connected, but sends nothing until it resumes
   kFinished,  // has done its rounds; still serves its state

@@ -5,10 +5,10 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <vector>
 
+#include "base/flat_map.h"
 #include "base/ids.h"
 #include "core/event.h"
 
@@ -34,7 +34,7 @@ class Neighbourhood {
   explicit Neighbourhood(const std::vector<NodeId>& neighbours);
 
   // In NodeId order.
-  const std::map<NodeId, Neighbour>& all() const { return neighbours_; }
+  const FlatMap<NodeId, Neighbour>& all() const { return neighbours_; }
   // nullptr if it is none of ours.
   Neighbour* find(NodeId node);
   const Neighbour* find(NodeId node) const;
@@ -54,7 +54,7 @@ class Neighbourhood {
   std::optional<NodeId> furthest_ahead(Round round) const;
 
  private:
-  std::map<NodeId, Neighbour> neighbours_;
+  FlatMap<NodeId, Neighbour> neighbours_;
 };
 
 }  // namespace skiptrain::core

@@ -19,14 +19,22 @@ void RoundController::open_exchange(const ModelUpdate& own, bool train_slot, Ins
   deadline_ = now + deadline_rule_.allowance(train_slot);
 }
 
+bool RoundController::holds_open_for(NodeId id, const Neighbour& neighbour) const {
+  return Neighbourhood::worth_waiting_for(neighbour, round()) && !inbox_.has(id);
+}
+
 std::vector<NodeId> RoundController::waiting_for(const Neighbourhood& neighbours) const {
   std::vector<NodeId> result;
   for (const auto& [id, neighbour] : neighbours.all()) {
-    if (!inbox_.has(id) && Neighbourhood::worth_waiting_for(neighbour, round())) {
-      result.push_back(id);
-    }
+    if (holds_open_for(id, neighbour)) result.push_back(id);
   }
   return result;
+}
+
+bool RoundController::is_waiting(const Neighbourhood& neighbours) const {
+  return std::ranges::any_of(neighbours.all(), [this](const auto& entry) {
+    return holds_open_for(entry.first, entry.second);
+  });
 }
 
 bool RoundController::anybody_takes_part(const Neighbourhood& neighbours) const {
@@ -48,7 +56,7 @@ Instant RoundController::deadline(const Neighbourhood& neighbours) const {
 bool RoundController::should_close(const Neighbourhood& neighbours, Instant now) const {
   if (!exchanging_) return false;
   if (now >= deadline(neighbours)) return true;
-  return waiting_for(neighbours).empty() && !is_alone(neighbours);
+  return !is_waiting(neighbours) && !is_alone(neighbours);
 }
 
 std::vector<MixInput> RoundController::close(Neighbourhood& neighbours, RoundRecord& record,

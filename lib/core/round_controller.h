@@ -42,6 +42,8 @@ class RoundController {
 
   // The neighbours whose updates the exchange is held open for.
   std::vector<NodeId> waiting_for(const Neighbourhood& neighbours) const;
+  // True if there is any such neighbour.
+  bool is_waiting(const Neighbourhood& neighbours) const;
   // True if the exchange should end now: nobody is left to wait for, or the deadline has come.
   bool should_close(const Neighbourhood& neighbours, Instant now) const;
 
@@ -54,6 +56,7 @@ class RoundController {
   void advance_to(Round round);
 
  private:
+  bool holds_open_for(NodeId id, const Neighbour& neighbour) const;
   bool is_alone(const Neighbourhood& neighbours) const;
   bool anybody_takes_part(const Neighbourhood& neighbours) const;
 

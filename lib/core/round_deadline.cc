@@ -16,9 +16,9 @@ Duration median(std::vector<Duration> values) {
 
 Duration RoundDeadline::allowance(bool train_slot) const {
   if (fixed_) return *fixed_;
-  const auto& waits = train_slot ? train_waits_ : sync_waits_;
+  const auto& waits = (train_slot ? train_waits_ : sync_waits_).newest;
   if (waits.size() < kMinSamples) return kInitial;
-  const Duration centre = median({waits.begin(), waits.end()});
+  const Duration centre = median(waits);
   std::vector<Duration> deviations;
   deviations.reserve(waits.size());
   for (const Duration wait : waits) deviations.push_back(std::chrono::abs(wait - centre));
@@ -26,9 +26,13 @@ Duration RoundDeadline::allowance(bool train_slot) const {
 }
 
 void RoundDeadline::record_wait(bool train_slot, Duration wait) {
-  auto& waits = train_slot ? train_waits_ : sync_waits_;
-  waits.push_back(wait);
-  if (waits.size() > kWindow) waits.pop_front();
+  Waits& waits = train_slot ? train_waits_ : sync_waits_;
+  if (waits.newest.size() < kWindow) {
+    waits.newest.push_back(wait);
+  } else {
+    waits.newest[waits.next] = wait;
+    waits.next = (waits.next + 1) % kWindow;
+  }
 }
 
 }  // namespace skiptrain::core

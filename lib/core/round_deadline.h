@@ -7,8 +7,8 @@
 #pragma once
 
 #include <cstddef>
-#include <deque>
 #include <optional>
+#include <vector>
 
 #include "base/units.h"
 
@@ -36,8 +36,14 @@ class RoundDeadline {
 
  private:
   std::optional<Duration> fixed_;
-  std::deque<Duration> train_waits_;
-  std::deque<Duration> sync_waits_;
+  // The newest kWindow waits, in no order of time: the oldest is where the next will be written.
+  struct Waits {
+    std::vector<Duration> newest;
+    std::size_t next = 0;
+  };
+
+  Waits train_waits_;
+  Waits sync_waits_;
 };
 
 }  // namespace skiptrain::core

@@ -6,9 +6,9 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <optional>
 
+#include "base/flat_map.h"
 #include "base/ids.h"
 #include "model/model_update.h"
 
@@ -37,15 +37,15 @@ class UpdateInbox {
   void set_catching_up(bool catching_up) { catching_up_ = catching_up; }
 
   bool has(NodeId from) const { return current_.contains(from); }
-  const std::map<NodeId, ModelUpdate>& current() const { return current_; }
+  const FlatMap<NodeId, ModelUpdate>& current() const { return current_; }
   std::size_t held() const { return current_.size() + next_.size(); }
   const UpdateCounters& counters() const { return counters_; }
 
  private:
   Round round_;
   bool catching_up_ = false;
-  std::map<NodeId, ModelUpdate> current_;  // tagged round_
-  std::map<NodeId, ModelUpdate> next_;     // tagged round_ + 1; later ones while catching up
+  FlatMap<NodeId, ModelUpdate> current_;  // tagged round_
+  FlatMap<NodeId, ModelUpdate> next_;     // tagged round_ + 1; later ones while catching up
   UpdateCounters counters_;
 };
 

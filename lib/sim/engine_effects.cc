@@ -43,7 +43,9 @@ void Simulation::Engine::perform(Position position, core::Train& effect) {
     node.is_training = true;
     workers_.submit(node.job, position);
   }
-  agenda_.push({.when = agenda_.now() + scaled(device(position).train_time, node.slow),
+  const Duration takes =
+      device(position).train_time + network_.random_delay(device(position).train_jitter);
+  agenda_.push({.when = agenda_.now() + scaled(takes, node.slow),
                 .subject = position,
                 .epoch = node.incarnation,
                 .what = Happening::kTrained});

@@ -16,6 +16,7 @@ tl::unexpected<Error> refuse(std::string message) {
 Status validate_device(const Device& device, std::size_t index) {
   const std::string where = "device " + std::to_string(index) + ": ";
   if (device.train_time < Duration(0)) return refuse(where + "train_time must be 0 or more");
+  if (device.train_jitter < Duration(0)) return refuse(where + "train_jitter must be 0 or more");
   if (device.energy_per_train_round.value() < 0) {
     return refuse(where + "energy_per_train_round must be 0 Wh or more");
   }

@@ -42,6 +42,7 @@ namespace skiptrain::sim {
 // What a virtual device can do and may spend.
 struct Device {
   Duration train_time = std::chrono::milliseconds(100);  // one train round, in virtual time
+  Duration train_jitter{};                               // and up to this more, at random
   WattHours energy_per_train_round{1.0};
   std::optional<WattHours> budget;  // of the whole run; nullopt: no limit
   // How fast it mixes: a mix of d + 1 inputs reads them and writes one.

@@ -1,0 +1,197 @@
+#include "tests/sim/protocol_invariants.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/mixing_matrix.h"
+
+namespace skiptrain::sim::testing {
+
+using core::Effect;
+
+ProtocolInvariants::ProtocolInvariants(const SimulationOptions& options, bool is_calm)
+    : options_(options),
+      is_calm_(is_calm),
+      books_(options.topology.node_count()),
+      charged_(options.topology.node_count()) {}
+
+void ProtocolInvariants::violated(Position position, Instant now, const std::string& what) {
+  constexpr std::size_t kReported = 5;
+  if (violations_.size() >= kReported) return;
+  violations_.push_back("node " + std::to_string(position) + " at " +
+                        std::to_string(to_milliseconds(now.time_since_epoch())) + " ms: " + what);
+}
+
+std::uint32_t ProtocolInvariants::degree(NodeId id) const {
+  return static_cast<std::uint32_t>(options_.topology.degree(Simulation::position_of(id)));
+}
+
+const Device& ProtocolInvariants::device(Position position) const {
+  return options_.devices.size() == 1 ? options_.devices.front() : options_.devices[position];
+}
+
+// A new incarnation may start at any round and mix anything once more.
+void ProtocolInvariants::node_started(Position position, Instant, Incarnation) {
+  books_[position] = {};
+}
+
+void ProtocolInvariants::fault_struck(Instant, const FaultKind& fault) {
+  const auto* step = std::get_if<StepClock>(&fault);
+  if (step != nullptr && step->by > Duration(0)) books_[step->node].clock_jumped += step->by;
+}
+
+void ProtocolInvariants::node_stepped(Position position, const core::Node& node,
+                                      const core::Event& event, const core::Effects& effects,
+                                      Instant now, Instant local) {
+  if (const auto* fetched = std::get_if<core::StateFetched>(&event)) {
+    books_[position].fetched = *fetched;
+  }
+  for (const Effect& effect : effects) {
+    if (const auto* send = std::get_if<core::Send>(&effect)) {
+      sent_[{node.options().id, send->update.round}].push_back(send->update.parameters);
+    } else if (const auto* mix = std::get_if<core::Mix>(&effect)) {
+      check_mix(position, node, *mix, now);
+    } else if (const auto* intent = std::get_if<core::RecordEnergyIntent>(&effect)) {
+      check_intent(position, *intent, now);
+    } else if (const auto* commit = std::get_if<core::Commit>(&effect)) {
+      check_commit(position, *commit, now);
+    }
+  }
+  check_clock(position, node, now, local);
+  if (node.updates_held() > 2 * std::size_t{node.neighbours().degree()}) {
+    violated(position, now, "it holds more than two updates per neighbour");
+  }
+}
+
+void ProtocolInvariants::check_intent(Position position, const core::RecordEnergyIntent& intent,
+                                      Instant now) {
+  charged_[position] += intent.cost;
+  const auto& budget = device(position).budget;
+  if (budget && charged_[position].value() > budget->value() + 1e-9) {
+    violated(position, now,
+             "the budget is overrun: " + std::to_string(charged_[position].value()) + " Wh");
+  }
+}
+
+void ProtocolInvariants::check_commit(Position position, const core::Commit& commit, Instant now) {
+  // Skewed clocks round.
+  constexpr Duration kSlack{2};
+  Books& books = books_[position];
+  const core::RoundRecord& record = commit.record;
+  if (record.wait_time > *options_.round_deadline + books.clock_jumped + kSlack) {
+    violated(position, now, "an exchange lasted past its deadline");
+  }
+  books.clock_jumped = Duration(0);
+  catch_ups_ += record.caught_up ? 1 : 0;
+  deadline_hits_ += record.deadline_hit ? 1 : 0;
+  if (!is_calm_) return;
+  if (record.caught_up || record.deadline_hit || !record.missing.empty()) {
+    violated(position, now, "though nothing went wrong, it missed updates or caught up");
+    return;
+  }
+  const auto sent = sent_.find({Simulation::id_of(position), record.round});
+  if (sent != sent_.end()) {
+    check_mean(record.round, sent->second.front(), commit.state.parameters);
+  }
+}
+
+// With a doubly stochastic matrix the sum of the mixes is that of the updates.
+void ProtocolInvariants::check_mean(Round round, const ParametersPtr& before,
+                                    const ParametersPtr& after) {
+  constexpr double kTolerance = 2e-5;  // of float32 sums, relative to the numbers' size
+  Sums& sums = sums_[round];
+  sums.updates.resize(before->size());
+  sums.mixes.resize(before->size());
+  for (std::size_t k = 0; k < before->size(); ++k) {
+    sums.updates[k] += static_cast<double>(before->values()[k]);
+    sums.mixes[k] += static_cast<double>(after->values()[k]);
+  }
+  const std::size_t nodes = options_.topology.node_count();
+  if (++sums.nodes < nodes) return;
+  ++means_checked_;
+  for (std::size_t k = 0; k < before->size(); ++k) {
+    const double size = static_cast<double>(nodes) + std::abs(sums.updates[k]);
+    if (std::abs(sums.updates[k] - sums.mixes[k]) > kTolerance * size) {
+      violated(0, Instant(), "mixing round " + to_string(round) + " moved the mean over the nodes");
+    }
+  }
+  sums_.erase(round);
+}
+
+void ProtocolInvariants::check_clock(Position position, const core::Node& node, Instant now,
+                                     Instant local) {
+  Books& books = books_[position];
+  if (node.round() < books.round) {
+    violated(position, now, "its round went back to " + to_string(node.round()));
+  }
+  books.round = node.round();
+  const auto waiting = node.waiting();
+  if (waiting && local >= waiting->until) {
+    violated(position, now, "it still waits after the deadline");
+  }
+}
+
+void ProtocolInvariants::check_mix(Position position, const core::Node& node, const core::Mix& mix,
+                                   Instant now) {
+  ++mixes_checked_;
+  double sum = 0.0;
+  for (const core::MixInput& input : mix.inputs) {
+    sum += input.weight;
+    if (input.weight < 0.0) violated(position, now, "a weight is negative");
+  }
+  if (std::abs(sum - 1.0) > 1e-12) violated(position, now, "the weights do not sum to 1");
+  if (mix.round != node.round()) violated(position, now, "it mixes for another round than its own");
+  const std::string why_not = why_not_regular(position, mix);
+  if (why_not.empty()) {
+    for (const core::MixInput& input : mix.inputs) {
+      books_[position].mixed.insert({input.from, mix.round});
+    }
+  } else if (!is_catch_up(position, mix)) {
+    violated(position, now, "in the mix of round " + to_string(mix.round) + ": " + why_not);
+  }
+}
+
+std::string ProtocolInvariants::why_not_regular(Position position, const core::Mix& mix) const {
+  const NodeId self = Simulation::id_of(position);
+  for (std::size_t k = 0; k < mix.inputs.size(); ++k) {
+    const auto& [from, weight, parameters] = mix.inputs[k];
+    const std::string who = "the update of node " + to_string(from);
+    if (k > 0 && mix.inputs[k - 1].from >= from) return "the terms are not in NodeId order";
+    if (books_[position].mixed.contains({from, mix.round})) return who + " is mixed a second time";
+    if (from == self) continue;
+    const auto sent = sent_.find({from, mix.round});
+    if (sent == sent_.end() || std::ranges::count(sent->second, parameters) == 0) {
+      return who + " was not sent as one of this round";
+    }
+    const double expected = core::metropolis_hastings_weight(degree(self), degree(from));
+    if (weight != expected) return who + " has not its Metropolis-Hastings weight";
+  }
+  return "";
+}
+
+bool ProtocolInvariants::is_catch_up(Position position, const core::Mix& mix) const {
+  const auto& fetched = books_[position].fetched;
+  if (!fetched || mix.inputs.size() != 2) return false;
+  return std::ranges::all_of(mix.inputs, [&](const core::MixInput& input) {
+    const bool theirs =
+        input.from == fetched->from && input.parameters == fetched->state.parameters;
+    return input.weight == 0.5 && (input.from == Simulation::id_of(position) || theirs);
+  });
+}
+
+void ProtocolInvariants::check_end(const Simulation& simulation, Outcome outcome) {
+  if (outcome != Outcome::kEnded) {
+    violated(0, simulation.now(), std::string("the run did not end: ") + to_string(outcome));
+  }
+  for (Position i = 0; i < simulation.size(); ++i) {
+    if (!simulation.is_up(i)) continue;
+    const core::Node& node = simulation.node(i);
+    if (node.phase() != core::Phase::kFinished || node.round() < Round(options_.total_rounds)) {
+      violated(i, simulation.now(),
+               std::string("it has not ended its run: ") + core::to_string(node.phase()) +
+                   " at round " + to_string(node.round()));
+    }
+  }
+}
+
+}  // namespace skiptrain::sim::testing
