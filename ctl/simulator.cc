@@ -42,6 +42,7 @@ Outcome<ExitCode> become_simulator(const Context& context, const std::vector<std
 void add_sim_command(CLI::App& root, Selection& selection) {
   auto* sim = root.add_subcommand("sim", "Hundreds of virtual nodes in one process; see: sim --help");
   sim->prefix_command();  // its flags are skiptrain-sim's
+  sim->fallthrough(false);
   sim->set_help_flag();
   sim->callback([&selection, sim] {
     selection.action = [words = sim->remaining()](Context& context) {

@@ -170,7 +170,7 @@ Result<sim::FaultPlan> load_faults(const std::string& path, const core::Topology
   if (auto v = reader.number("fetch_failure", 0, 1)) plan.fetch_failure = *v;
   if (auto v = reader.duration("until")) plan.until = Instant(*v);
   for (const toml::table* entry : reader.tables("fault")) {
-    auto fault = FaultReader(*entry, path, topology.size()).read();
+    auto fault = FaultReader(*entry, path, topology.node_count()).read();
     if (!fault) return tl::unexpected(fault.error());
     plan.faults.push_back(*std::move(fault));
   }

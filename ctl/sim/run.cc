@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/fingerprint.h"
 #include "base/version.h"
 #include "core/mixing_matrix.h"
 #include "ctl/sim/checkpoint.h"
@@ -183,7 +184,7 @@ SimulatedRun gather(const SimOptions& options, const TestbedOptions& run, const 
   result.series = stage.recorder->series();
   const core::Topology& graph = stage.plan.config.cluster.graph;
   result.graph.topology = graph;
-  if (graph.size() <= kMaxGapNodes) result.graph.spectral_gap = core::MixingMatrix(graph).spectral_gap();
+  if (graph.node_count() <= kMaxGapNodes) result.graph.spectral_gap = core::MixingMatrix(graph).spectral_gap();
   result.interrupted = outcome == sim::Outcome::kStopped;
   result.notes = stage.recorder->notes();
   if (stage.checkpoints && !stage.checkpoints->error().empty()) {

@@ -104,7 +104,7 @@ Status fill_options(const SimOptions& options, const SimPlan& plan, sim::Simulat
   out.evaluate_samples = config.round.evaluate_samples;
   out.snapshot_every = options.checkpoint.empty() ? 0 : options.checkpoint_every;
   out.workers = plan.workers;
-  auto network = load_network(options.network, out.topology.size());
+  auto network = load_network(options.network, out.topology.node_count());
   if (!network) return tl::unexpected(network.error());
   out.network = *std::move(network);
   if (!options.faults.empty()) {
