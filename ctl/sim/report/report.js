@@ -91,11 +91,12 @@ function charts(main, data) {
   const runs = chartedRuns(data, metric);
   main.append("h2").text("Plots");
   if (runs.length < data.runs.length) {
-    main.append("p").attr("class", "lead").text("The line charts show the " + runs.length + " best of the " +
-        data.runs.length + " runs.");
+    main.append("p").attr("class", "lead")
+        .text("The line charts show the " + runs.length + " best of the " + data.runs.length + " runs.");
   }
   if (!metric) {
-    main.append("p").attr("class", "empty").text("Nothing was evaluated in these runs: there is no accuracy to plot.");
+    main.append("p").attr("class", "empty")
+        .text("Nothing was evaluated in these runs: there is no accuracy to plot.");
   }
   const grid = main.append("div").attr("class", "figures");
   if (data.sweep && metric) {
