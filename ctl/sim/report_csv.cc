@@ -9,11 +9,14 @@
 namespace skiptrain::ctl {
 namespace {
 
-constexpr std::string_view kHeader =
-    "label,policy,gamma_train,gamma_sync,nodes,topology,model,partition,network,trainer,seed,round,"
-    "virtual_seconds,energy_wh,bytes_sent,trained_nodes,local_consensus_distance,"
-    "consensus_distance,test_accuracy_mean,test_accuracy_std,test_accuracy_min,test_accuracy_max,"
-    "test_loss_mean,test_loss_std,test_loss_min,test_loss_max";
+std::string_view header() {
+  return "label,policy,gamma_train,gamma_sync,nodes,topology,model,partition,network,trainer,seed,"
+         "round,"
+         "virtual_seconds,energy_wh,bytes_sent,trained_nodes,local_consensus_distance,"
+         "consensus_distance,test_accuracy_mean,test_accuracy_std,test_accuracy_min,test_accuracy_"
+         "max,"
+         "test_loss_mean,test_loss_std,test_loss_min,test_loss_max";
+}
 
 // One record, field by field.
 class Record {
@@ -86,7 +89,7 @@ void add_point(const RoundPoint& point, Record& record) {
 std::string to_csv(const SimulationResults& results) {
   constexpr std::string_view kLineEnd = "\r\n";
   std::string csv;
-  csv.append(kHeader).append(kLineEnd);
+  csv.append(header()).append(kLineEnd);
   for (const SimulatedRun& run : results.runs) {
     Record beginning;
     add_run(run, beginning);

@@ -54,7 +54,7 @@ function columnLines(data, runs, columns, describe) {
   return runs.map((index) => {
     const {xs, ys} = columns(data.runs[index]);
     const points = condensed(xs.map((x, i) => ({x, y: ys[i]})));
-    return {run: index, band: points.length < xs.length, points,
+    return {run: index, band: points.length < xs.length && runs.length <= MOST_BANDS, points,
             describe: (p) => [data.runs[index].label, describe(p)]};
   });
 }
@@ -78,7 +78,7 @@ function metricCharts(parent, data, runs, metric) {
 }
 
 function distanceChart(parent, data, runs, title, caption, key) {
-  const long = data.runs.some((run) => run.series.done.length > MOST_POINTS);
+  const long = runs.length <= MOST_BANDS && data.runs.some((run) => run.series.done.length > MOST_POINTS);
   lineChart(parent, data, title, caption + (long ? " The band covers neighbouring rounds." : ""),
             columnLines(data, runs, (run) => ({xs: run.series.done, ys: run.series[key]}),
                         (p) => significant(p.y) + " after " + plural(p.x, "round")),
@@ -91,11 +91,12 @@ function charts(main, data) {
   const runs = chartedRuns(data, metric);
   main.append("h2").text("Plots");
   if (runs.length < data.runs.length) {
-    main.append("p").attr("class", "lead").text("The line charts show the " + runs.length + " best of the " +
-        data.runs.length + " runs.");
+    main.append("p").attr("class", "lead")
+        .text("The line charts show the " + runs.length + " best of the " + data.runs.length + " runs.");
   }
   if (!metric) {
-    main.append("p").attr("class", "empty").text("Nothing was evaluated in these runs: there is no accuracy to plot.");
+    main.append("p").attr("class", "empty")
+        .text("Nothing was evaluated in these runs: there is no accuracy to plot.");
   }
   const grid = main.append("div").attr("class", "figures");
   if (data.sweep && metric) {
@@ -238,7 +239,10 @@ function report() {
   }
   main.append("footer").text("SkipTrain " + data.version + ". Energy is that of training, by the model of " +
       "the device profiles; virtual time is the simulated clock's, wall time this computer's.");
-  const redraw = () => figures.forEach((f) => f.redraw());
+  const redraw = () => {
+    figures.forEach((f) => f.redraw());
+    showSwitches();
+  };
   redraw();
   window.addEventListener("resize", redraw);
   for (const [event, starts] of [["beforeprint", true], ["afterprint", false]]) {

@@ -110,6 +110,16 @@ TEST_F(SimPageInBrowserTest, PlotsTheLossOfATrainerWithoutAccuracy) {
   EXPECT_THAT(dom, Not(HasSubstr("=\"NaN")));
 }
 
+TEST_F(SimPageInBrowserTest, DrawsARunThatDidNotBegin) {
+  SimulationResults results = sample_comparison();
+  results.runs.push_back({.label = "not begun", .trainer = "learn", .interrupted = true});
+  const std::string dom = drawn(to_html(results));
+  EXPECT_THAT(dom, Not(HasSubstr(kFailed)));
+  EXPECT_THAT(dom, HasSubstr("data-drawn=\"9\""));
+  EXPECT_THAT(dom, HasSubstr("Interrupted after 0 of 80 rounds"));
+  EXPECT_THAT(dom, Not(HasSubstr("=\"NaN")));
+}
+
 TEST_F(SimPageInBrowserTest, DrawsNoRunsAtAll) {
   const std::string dom = drawn(to_html({.command = "skipctl sim", .version = "0"}));
   EXPECT_THAT(dom, Not(HasSubstr(kFailed)));
