@@ -247,7 +247,6 @@ void measure_memory(const Settings& settings, const TrainerOptions& options,
 }
 
 int run(int argc, char** argv) {
-  keep_freed_memory();
   Settings settings;
   for (int i = 1; i + 1 < argc; i += 2) {
     const std::string_view flag = argv[i];
@@ -259,6 +258,7 @@ int run(int argc, char** argv) {
     if (flag == "--workers") settings.workers.push_back(value);
   }
   if (settings.workers.empty()) settings.workers = {1, 2};
+  keep_freed_memory(*std::max_element(settings.workers.begin(), settings.workers.end()));
   const TrainerOptions options{.local_steps = settings.steps, .batch_size = kBatch, .lr = 0.01};
   const auto dataset = std::make_shared<const data::Dataset>(noise(options.model, kSamples));
   measure_memory(settings, options, dataset);
