@@ -98,10 +98,12 @@ ExitCode run_skipctl(const std::vector<std::string>& arguments, Screen& screen) 
     app.exit(wanted, screen.out, screen.err);
     return ExitCode::kOk;
   } catch (const CLI::ParseError& error) {
-    return report_failure("skipctl", {ExitCode::kUsage, error.what(), "see: skipctl --help"}, json, screen);
+    return report_failure("skipctl", {ExitCode::kUsage, error.what(), "see: skipctl --help"}, json,
+                          screen);
   }
   if (!selection.action) return report_failure("skipctl", incomplete(app), json, screen);
-  if (const auto negative = find_negative_count(app)) return report_failure("skipctl", *negative, json, screen);
+  if (const auto negative = find_negative_count(app))
+    return report_failure("skipctl", *negative, json, screen);
   const auto globals = resolve(raw);
   if (!globals) return report_failure("skipctl", globals.error(), json, screen);
   Context context{*globals, screen};

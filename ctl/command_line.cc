@@ -9,9 +9,8 @@ ExitCode report_failure(const std::string& program, const Failure& failure, bool
                         Screen& screen) {
   screen.out.flush();
   if (json) {
-    const nlohmann::ordered_json error = {{"code", to_string(failure.exit)},
-                                          {"message", failure.message},
-                                          {"hint", failure.hint}};
+    const nlohmann::ordered_json error = {
+        {"code", to_string(failure.exit)}, {"message", failure.message}, {"hint", failure.hint}};
     screen.err << error.dump() << '\n';
     return failure.exit;
   }

@@ -1,4 +1,5 @@
-// `sim`: hands over to skiptrain-sim, which has LibTorch in it and would make skipctl slow to start.
+// `sim`: hands over to skiptrain-sim, which has LibTorch in it and would make skipctl slow to
+// start.
 #include <unistd.h>
 
 #include <cerrno>
@@ -33,14 +34,15 @@ Outcome<ExitCode> become_simulator(const Context& context, const std::vector<std
     return failure(ExitCode::kNotFound, "skiptrain-sim is neither next to skipctl nor in $PATH",
                    "build it with the target skiptrain-sim");
   }
-  return failure(ExitCode::kError, std::string("cannot start skiptrain-sim: ") +
-                                       std::strerror(errno));
+  return failure(ExitCode::kError,
+                 std::string("cannot start skiptrain-sim: ") + std::strerror(errno));
 }
 
 }  // namespace
 
 void add_sim_command(CLI::App& root, Selection& selection) {
-  auto* sim = root.add_subcommand("sim", "Hundreds of virtual nodes in one process; see: sim --help");
+  auto* sim =
+      root.add_subcommand("sim", "Hundreds of virtual nodes in one process; see: sim --help");
   sim->prefix_command();  // its flags are skiptrain-sim's
   sim->fallthrough(false);
   sim->set_help_flag();

@@ -71,8 +71,7 @@ Result<runtime::Machinery> load_machinery(const Config& config, Incarnation inca
   auto trainer = learn::TorchTrainer::create(std::move(options), std::move(data->train),
                                              std::move(data->test));
   if (!trainer) return tl::unexpected(trainer.error());
-  auto initial =
-      initial_parameters(config, (*trainer)->layout(), (*trainer)->initial_parameters());
+  auto initial = initial_parameters(config, (*trainer)->layout(), (*trainer)->initial_parameters());
   if (!initial) return tl::unexpected(initial.error());
   auto meter = energy::make_meter(
       {config.energy.meter, config.energy.meter_root, config.energy.constant_watts});

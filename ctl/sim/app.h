@@ -1,5 +1,5 @@
-// skiptrain-sim as a function: words in, exit code out, text to a Screen. main.cc and the tests call
-// it.
+// skiptrain-sim as a function: words in, exit code out, text to a Screen. main.cc and the tests
+// call it.
 #pragma once
 
 #include <string>

@@ -5,8 +5,8 @@
 
 namespace skiptrain::ctl {
 
-// Module, gradients, activations and minibatch of one worker, measured with GN-LeNet and the FEMNIST
-// CNN and rounded up, LibTorch's own share included.
+// Module, gradients, activations and minibatch of one worker, measured with GN-LeNet and the
+// FEMNIST CNN and rounded up, LibTorch's own share included.
 inline constexpr std::uint64_t kWorkspaceBytes = std::uint64_t{200} << 20;
 inline constexpr std::uint32_t kMaxSimWorkers = 256;
 inline constexpr std::uint64_t kMaxQuadraticDimension = 10'000'000;

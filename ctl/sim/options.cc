@@ -74,9 +74,9 @@ Result<SweepGrid> parse_sweep(std::string_view text) {
     auto sync = range(right.substr(kSync.size()));
     if (train && sync) return SweepGrid{*std::move(train), *std::move(sync)};
   }
-  return invalid("--sweep " + std::string(text) +
-                 ": must be train=A..B,sync=C..D with ranges of 1 to " +
-                 std::to_string(kMaxSweepLength) + " numbers from 1 on, as in train=1..4,sync=1..4");
+  return invalid(
+      "--sweep " + std::string(text) + ": must be train=A..B,sync=C..D with ranges of 1 to " +
+      std::to_string(kMaxSweepLength) + " numbers from 1 on, as in train=1..4,sync=1..4");
 }
 
 Result<std::vector<TestbedOptions>> runs_of(const SimOptions& options) {

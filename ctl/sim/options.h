@@ -20,12 +20,12 @@ inline constexpr std::uint32_t kMaxSweepLength = 16;
 
 struct SimOptions {
   TestbedOptions run;
-  std::string policy = "skiptrain";     // parsed into run.schedule by `check`
-  std::string trainer = kLearnTrainer;  // or kQuadraticTrainer
-  std::uint64_t dimension = 16;         // parameters of the quadratic trainer
-  double heterogeneity = 1.0;           // of the quadratic trainer
-  std::string network = "lan";          // ideal, lan, wifi, wan or a TOML file
-  std::string faults;                   // a TOML file; empty: none
+  std::string policy = "skiptrain";           // parsed into run.schedule by `check`
+  std::string trainer = kLearnTrainer;        // or kQuadraticTrainer
+  std::uint64_t dimension = 16;               // parameters of the quadratic trainer
+  double heterogeneity = 1.0;                 // of the quadratic trainer
+  std::string network = "lan";                // ideal, lan, wifi, wan or a TOML file
+  std::string faults;                         // a TOML file; empty: none
   std::optional<std::uint64_t> network_seed;  // default: run.seed
   std::uint32_t workers = 0;                  // 0: one per processor
 

@@ -29,7 +29,7 @@ class SimProgress {
   const bool shown_;
   Screen& screen_;
   std::stop_source& stop_;
-  const double begin_;            // part that was done before, by a checkpoint
+  const double begin_;  // part that was done before, by a checkpoint
   const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
   std::jthread thread_;
 };

@@ -71,8 +71,7 @@ void Recorder::node_committed(sim::Position position, Instant now, const core::C
   if (is_evaluated(next - 1)) keep_model(position, next - 1, commit.state.parameters);
 }
 
-void Recorder::keep_model(sim::Position position, std::uint64_t round,
-                          const ParametersPtr& model) {
+void Recorder::keep_model(sim::Position position, std::uint64_t round, const ParametersPtr& model) {
   auto& held = models_[round];
   held[position] = model;
   if (held.size() == simulation_.size()) {

@@ -1,12 +1,13 @@
 #include "ctl/sim/run.h"
 
+#include <unistd.h>
+
 #include <chrono>
 #include <fstream>
 #include <memory>
 #include <optional>
 #include <stop_token>
 #include <string>
-#include <unistd.h>
 #include <utility>
 #include <vector>
 
@@ -79,8 +80,7 @@ struct Stage {
   std::unique_ptr<sim::EventLog> event_log;
 };
 
-Outcome<std::optional<Checkpoint>> load_checkpoint(const SimOptions& options,
-                                                   const SimPlan& plan) {
+Outcome<std::optional<Checkpoint>> load_checkpoint(const SimOptions& options, const SimPlan& plan) {
   if (options.resume.empty()) return std::optional<Checkpoint>();
   auto checkpoint = read_checkpoint(options.resume);
   if (!checkpoint) return tl::unexpected(to_failure(checkpoint.error()));
@@ -115,9 +115,9 @@ Outcome<std::unique_ptr<Stage>> set_up(const SimOptions& options, const TestbedO
   stage->resumed = *std::move(resumed);
   auto prepared = prepare(options, stage->plan, data);
   if (!prepared) return tl::unexpected(to_failure(prepared.error()));
-  auto simulation = sim::Simulation::create(
-      std::move(prepared->options), std::move(prepared->trainers), prepared->pool,
-      stage->resumed ? &stage->resumed->snapshot : nullptr);
+  auto simulation =
+      sim::Simulation::create(std::move(prepared->options), std::move(prepared->trainers),
+                              prepared->pool, stage->resumed ? &stage->resumed->snapshot : nullptr);
   if (!simulation) return tl::unexpected(to_failure(simulation.error()));
   stage->simulation = *std::move(simulation);
   stage->recorder =
@@ -184,7 +184,8 @@ SimulatedRun gather(const SimOptions& options, const TestbedOptions& run, const 
   result.series = stage.recorder->series();
   const core::Topology& graph = stage.plan.config.cluster.graph;
   result.graph.topology = graph;
-  if (graph.node_count() <= kMaxGapNodes) result.graph.spectral_gap = core::MixingMatrix(graph).spectral_gap();
+  if (graph.node_count() <= kMaxGapNodes)
+    result.graph.spectral_gap = core::MixingMatrix(graph).spectral_gap();
   result.interrupted = outcome == sim::Outcome::kStopped;
   result.notes = stage.recorder->notes();
   if (stage.checkpoints && !stage.checkpoints->error().empty()) {
@@ -219,8 +220,7 @@ Outcome<SimulatedRun> run_one(const SimOptions& options, const TestbedOptions& r
 
 }  // namespace
 
-Outcome<SimulationResults> simulate(const SimOptions& options, bool show_progress,
-                                    Screen& screen) {
+Outcome<SimulationResults> simulate(const SimOptions& options, bool show_progress, Screen& screen) {
   const auto runs = runs_of(options);
   if (!runs) return tl::unexpected(to_failure(runs.error()));
   SimulationResults results;

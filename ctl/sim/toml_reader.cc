@@ -147,8 +147,9 @@ std::optional<std::vector<std::vector<std::uint32_t>>> TomlReader::groups(std::s
     }
   }
   if (good) return lists;
-  complain(key, "must be a list of lists of nodes, as in [[0, 1], [2, 3]], with numbers from 0 to " +
-                    std::to_string(nodes - 1));
+  complain(key,
+           "must be a list of lists of nodes, as in [[0, 1], [2, 3]], with numbers from 0 to " +
+               std::to_string(nodes - 1));
   return std::nullopt;
 }
 
