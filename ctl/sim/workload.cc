@@ -115,6 +115,23 @@ Status fill_options(const SimOptions& options, const SimPlan& plan, sim::Simulat
   return {};
 }
 
+// "configuration of node-0:11: cluster.topology = ..." without the file that does not exist.
+Error without_place(const Error& error) {
+  constexpr std::string_view kPlace = "configuration of node-0:";
+  std::string message;
+  for (std::size_t at = 0; at < error.message.size();) {
+    const std::size_t end = std::min(error.message.find('\n', at), error.message.size());
+    std::string_view line = std::string_view(error.message).substr(at, end - at);
+    if (line.starts_with(kPlace)) {
+      line.remove_prefix(kPlace.size());
+      line.remove_prefix(std::min(line.find_first_not_of("0123456789: "), line.size()));
+    }
+    message += (message.empty() ? "" : "\n") + std::string(line);
+    at = end + 1;
+  }
+  return {error.code, std::move(message)};
+}
+
 struct Learners {
   sim::Trainers trainers;
   ParametersPool pool;
@@ -235,7 +252,7 @@ Result<SimPlan> plan_simulation(const SimOptions& options, const TestbedOptions&
     never_started.add_node(i).address = "127.0.0.1:" + std::to_string(1 + i);
   }
   auto config = read_node_config(run, never_started, 0, /*with_data=*/learns(options));
-  if (!config) return tl::unexpected(config.error());
+  if (!config) return tl::unexpected(without_place(config.error()));
   SimPlan plan;
   plan.config = *std::move(config);
   for (std::size_t i = 0; i < run.nodes; ++i) {
