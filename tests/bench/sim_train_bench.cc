@@ -112,8 +112,7 @@ class BareLoop {
       flat_.zero_gradients();
       const at::Tensor loss = torch::cross_entropy_loss(model_->forward(images_), labels_);
       loss.backward();
-      // So small that the loop goes on learning nothing for as long as it is
-      // measured.
+      // So small that the loop goes on learning nothing for as long as it is measured.
       sgd_step({.lr = 1e-6}, flat_.values(), flat_.gradients(), {});
     }
   }
@@ -258,8 +257,7 @@ void measure_memory(const Settings& settings, const TrainerOptions& options,
     const double parameters_mb =
         2.0 * settings.handles * static_cast<double>(group->layout().parameter_count()) * 4 / 1e6;
     std::printf(
-        "%u nodes with two buffers each: %.1f MB more, of which "
-        "parameters %.1f MB; "
+        "%u nodes with two buffers each: %.1f MB more, of which parameters %.1f MB; "
         "%.1f MB resident in all\n",
         settings.handles, resident_mb() - empty, parameters_mb, resident_mb());
   }
@@ -287,10 +285,8 @@ int run(int argc, char** argv) {
   const TrainerOptions options{.local_steps = settings.steps, .batch_size = kBatch, .lr = 0.01};
   const auto dataset = std::make_shared<const data::Dataset>(noise(options.model, kSamples));
   measure_memory(settings, options, dataset);
-  std::printf(
-      "\ngn-lenet 1x28x28, batch %u: %u handles, %u steps each; "
-      "medians of %d\n",
-      kBatch, settings.handles, settings.steps, settings.repeats);
+  std::printf("\ngn-lenet 1x28x28, batch %u: %u handles, %u steps each; medians of %d\n", kBatch,
+              settings.handles, settings.steps, settings.repeats);
   std::printf("%7s  %-8s %10s %10s %12s %12s\n", "workers", "", "wall ms", "CPU ms", "wall : bare",
               "CPU : bare");
   for (const std::uint32_t workers : settings.workers) {
