@@ -11,7 +11,9 @@
 //   group   N handles, S steps each, pulled by W threads
 // Times are of one step in one thread: wall time, and processor time, which other programs on the
 // machine disturb less.
-// Then the resident memory of N handles, and of two parameter buffers for each.
+// First comes the memory of N handles with two parameter buffers for each, and that of one handle;
+// after each W, what evaluations take when W run at once.
+#include <malloc.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -48,6 +50,8 @@ using Clock = std::chrono::steady_clock;
 constexpr std::uint32_t kSamples = 60'000;  // of the training set, as in Fashion-MNIST
 constexpr std::uint32_t kBatch = 32;
 constexpr int kMinBareSteps = 50;
+constexpr std::uint32_t kEvaluated = 1000;  // samples
+constexpr int kEvaluations = 5;
 
 struct Settings {
   std::uint32_t handles = 256;
@@ -71,6 +75,16 @@ double resident_mb() {
   std::size_t resident = 0;
   statm >> total >> resident;
   return static_cast<double>(resident) * static_cast<double>(::sysconf(_SC_PAGESIZE)) / 1e6;
+}
+
+// What the allocator has lent out.
+std::size_t heap_bytes() {
+#ifdef __GLIBC__
+  const auto info = ::mallinfo2();
+  return info.uordblks + info.hblkhd;
+#else
+  return static_cast<std::size_t>(resident_mb() * 1e6);
+#endif
 }
 
 data::Dataset noise(const ModelSpec& model, std::uint32_t count) {
@@ -212,38 +226,47 @@ void measure(const Settings& settings, const TrainerOptions& options,
     grouped.push_back(
         time_group(handles, models, workers, settings, static_cast<std::uint64_t>(repeat)));
   }
+  const StepTime evaluation =
+      timed(workers, static_cast<double>(workers) * kEvaluations, [&](std::size_t i) {
+        for (int repeat = 0; repeat < kEvaluations; ++repeat) {
+          const auto measured = handles[i % handles.size()]->evaluate(*models[0], kEvaluated);
+          SKIPTRAIN_CHECK(measured.has_value(), "the bench's evaluation stays finite");
+        }
+      });
   const StepTime floor = median(bare);
   print(workers, "bare", floor, floor);
   if (workers > 1) print(workers, "bare xW", median(crowded), floor);
   print(workers, "group", median(grouped), floor);
+  std::printf("%7u  evaluation of %u samples: %.1f ms in each thread\n", workers, kEvaluated,
+              evaluation.wall_ms);
 }
 
 void measure_memory(const Settings& settings, const TrainerOptions& options,
                     const std::shared_ptr<const data::Dataset>& dataset) {
   const auto group = TrainerGroup::create(options, dataset, dataset);
   SKIPTRAIN_CHECK(group.has_value(), "the bench's options are valid");
-  // Many, so that the pages of one handle can be told from the rest.
-  constexpr std::uint32_t kMany = 20'000;
-  const double before = resident_mb();
-  Handles many = make_handles(*group, kMany);
-  const double with_handles = resident_mb();
-  const double share = static_cast<double>(kSamples) / kMany;
-  std::printf("a handle: %.0f bytes, its %.0f samples included (%u handles, %.1f MB)\n",
-              (with_handles - before) * 1e6 / kMany, share, kMany, with_handles - before);
-  many.clear();
-  const double without = resident_mb();
-  const Handles handles = make_handles(*group, settings.handles);
-  std::vector<MutableParametersPtr> buffers;
-  for (std::uint32_t i = 0; i < 2 * settings.handles; ++i) {
-    buffers.push_back(group->pool().acquire());
-    std::memset(buffers.back()->values().data(), 0, buffers.back()->bytes().size());
+  // Buffers before handles, which leave free memory behind.
+  const double empty = resident_mb();
+  {
+    const Handles handles = make_handles(*group, settings.handles);
+    std::vector<MutableParametersPtr> buffers;
+    for (std::uint32_t i = 0; i < 2 * settings.handles; ++i) {
+      buffers.push_back(group->pool().acquire());
+      std::memset(buffers.back()->values().data(), 0, buffers.back()->bytes().size());
+    }
+    const double parameters_mb =
+        2.0 * settings.handles * static_cast<double>(group->layout().parameter_count()) * 4 / 1e6;
+    std::printf(
+        "%u nodes with two buffers each: %.1f MB more, of which parameters %.1f MB; "
+        "%.1f MB resident in all\n",
+        settings.handles, resident_mb() - empty, parameters_mb, resident_mb());
   }
-  const double parameters_mb =
-      2.0 * settings.handles * static_cast<double>(group->layout().parameter_count()) * 4 / 1e6;
-  std::printf(
-      "%u nodes with two buffers each: %.1f MB more, of which parameters %.1f MB; "
-      "%.1f MB resident in all\n",
-      settings.handles, resident_mb() - without, parameters_mb, resident_mb());
+  constexpr std::uint32_t kMany = 20'000;
+  const std::size_t before = heap_bytes();
+  const Handles many = make_handles(*group, kMany);
+  std::printf("a handle: %.0f bytes, its %.0f samples included\n",
+              static_cast<double>(heap_bytes() - before) / kMany,
+              static_cast<double>(kSamples) / kMany);
 }
 
 int run(int argc, char** argv) {

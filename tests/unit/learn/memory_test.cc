@@ -16,7 +16,7 @@
 
 #include <gtest/gtest.h>
 
-#if !defined(__GLIBC__) || defined(__SANITIZE_ADDRESS__)
+#if !defined(__GLIBC__) || defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define SKIP_WITHOUT_GLIBC_MALLOC() GTEST_SKIP() << "another allocator than glibc's is at work"
 #else
 #define SKIP_WITHOUT_GLIBC_MALLOC() static_cast<void>(0)

@@ -1,8 +1,6 @@
 #include "learn/trainer_group.h"
 
-#ifdef __GLIBC__
 #include <malloc.h>
-#endif
 
 #include <atomic>
 #include <future>
@@ -341,7 +339,7 @@ TEST(TrainerGroupTest, TrainedParametersComeFromThePoolAndGoBackToIt) {
 }
 
 TEST(TrainerGroupTest, AHandleTakesTensOfBytesAndItsSamples) {
-#if !defined(__GLIBC__) || defined(__SANITIZE_ADDRESS__)
+#if !defined(__GLIBC__) || defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
   GTEST_SKIP() << "another allocator than glibc's is at work";
 #else
   TrainerOptions options = quadrant_options();
