@@ -42,6 +42,7 @@ void add_flags(CLI::App& app, Flags& flags) {
   add("--network", o.network, "ideal, lan, wifi, wan, or a TOML file");
   app.add_option("--faults", o.faults, "A TOML file of what goes wrong");
   app.add_option("--network-seed", o.network_seed, "Of delays and losses; default: --seed");
+  app.add_option("--end-samples", o.end_samples, "Test samples at the end; default: all");
   app.add_option("--workers", o.workers, "Threads; default: one per processor");
   app.add_option("--compare", o.compare, "Policies, a run each: dpsgd,skiptrain")->delimiter(',');
   app.add_option("--sweep", o.sweep, "A run for each pair: train=1..4,sync=1..4");

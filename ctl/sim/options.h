@@ -27,6 +27,7 @@ struct SimOptions {
   std::string network = "lan";                // ideal, lan, wifi, wan or a TOML file
   std::string faults;                         // a TOML file; empty: none
   std::optional<std::uint64_t> network_seed;  // default: run.seed
+  std::uint64_t end_samples = 0;              // of the test set, at the end; 0: all
   std::uint32_t workers = 0;                  // 0: one per processor
 
   std::vector<std::string> compare;  // policies, one run each

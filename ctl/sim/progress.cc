@@ -43,7 +43,8 @@ std::string SimProgress::line() const {
   const double elapsed =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - started_).count();
   std::string text = label_ + "  " + fixed(100 * part, 1) + " %  " + seconds_text(elapsed);
-  if (part - begin_ > kMinPart && part < 1) {
+  if (part >= 1) return text + ", evaluating";
+  if (part - begin_ > kMinPart) {
     text += ", about " + seconds_text(elapsed * (1 - part) / (part - begin_)) + " left";
   }
   return text;

@@ -102,6 +102,7 @@ Status fill_options(const SimOptions& options, const SimPlan& plan, sim::Simulat
   out.start_timeout = config.round.start_timeout;
   out.evaluate_every = config.round.evaluate_every;
   out.evaluate_samples = config.round.evaluate_samples;
+  out.end_samples = options.end_samples;
   out.snapshot_every = options.checkpoint.empty() ? 0 : options.checkpoint_every;
   out.workers = plan.workers;
   auto network = load_network(options.network, out.topology.node_count());
