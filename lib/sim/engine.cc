@@ -238,7 +238,6 @@ ModelUpdate Simulation::Engine::committed(Position position) const {
 NodeTotals Simulation::Engine::totals(Position position) const {
   const VirtualNode& node = nodes_[position];
   NodeTotals totals = node.totals;
-  if (node.core) totals.energy_spent = node.core->energy().spent();
   totals.bytes_sent += network_.sent(position).bytes;
   totals.messages_sent += network_.sent(position).messages;
   return totals;

@@ -78,7 +78,7 @@ class Simulation::Engine {
   void abandon_jobs();
 
   // engine_effects.cc: what a step asks for.
-  void perform(Position, core::RecordEnergyIntent&) {}
+  void perform(Position position, core::RecordEnergyIntent& effect);
   void perform(Position position, core::Train& effect);
   void perform(Position position, core::Send& effect);
   void perform(Position position, core::Mix& effect);

@@ -29,6 +29,12 @@ bool Simulation::Engine::made_up_failure(double probability) {
          fault_rng_.uniform() < probability;
 }
 
+// The ledger. The core's own sum is not asked for: by the time that a commit is carried out, it may
+// hold the next round's charge.
+void Simulation::Engine::perform(Position position, core::RecordEnergyIntent& effect) {
+  nodes_[position].totals.energy_spent += effect.cost;
+}
+
 // ---- Computing ---------------------------------------------------------------------------------
 
 void Simulation::Engine::perform(Position position, core::Train& effect) {

@@ -76,7 +76,6 @@ void Simulation::Engine::strike(const Crash& fault) {
   VirtualNode& node = nodes_[fault.node];
   if (!node.core) return;
   ++counts_.crashes;
-  node.totals.energy_spent = node.core->energy().spent();
   node.fetch_request = 0;
   if (std::exchange(node.is_training, false)) {
     workers_.discard(node.job);

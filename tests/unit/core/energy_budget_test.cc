@@ -27,6 +27,14 @@ TEST(EnergyBudgetTest, WithoutALimitEveryRoundIsAffordable) {
   EXPECT_DOUBLE_EQ(budget.spent().value(), 1000.0);
 }
 
+TEST(EnergyBudgetTest, WhatWasSpentBeforeCountsAgainstTheBudget) {
+  const EnergyBudget budget(WattHours(10), WattHours(1), WattHours(7.5));
+  EXPECT_EQ(budget.spent(), WattHours(7.5));
+  EXPECT_EQ(budget.affordable_rounds(), 10u);
+  EXPECT_EQ(budget.affordable_rounds_left(), 2u);
+  EXPECT_EQ(rounds_until_spent(budget), 2u);
+}
+
 struct DeviceCase {
   const char* name;
   double cost_wh;
