@@ -1,7 +1,9 @@
 #include "ctl/sim/app.h"
 
+#include <algorithm>
 #include <exception>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -10,6 +12,7 @@
 #include "base/version.h"
 #include "ctl/command_line.h"
 #include "ctl/files.h"
+#include "ctl/sim/memory.h"
 #include "ctl/sim/report.h"
 #include "ctl/sim/run.h"
 #include "ctl/sim/tables.h"
@@ -134,7 +137,11 @@ ExitCode run_simulator(const std::vector<std::string>& arguments, Screen& screen
     return report_failure(kProgram, *negative, json, screen);
   }
   flags.options.command = command_text(arguments);
-  learn::keep_freed_memory();
+  if (flags.options.workers == 0) {
+    flags.options.workers = std::max(1u, std::thread::hardware_concurrency());
+  }
+  // Before the first of them starts.
+  learn::keep_freed_memory(std::min(flags.options.workers, kMaxSimWorkers));
   const Outcome<ExitCode> outcome = run(flags, screen);
   screen.out.flush();
   return outcome ? *outcome : report_failure(kProgram, outcome.error(), json, screen);

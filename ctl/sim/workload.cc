@@ -1,7 +1,6 @@
 #include "ctl/sim/workload.h"
 
 #include <algorithm>
-#include <thread>
 #include <utility>
 
 #include "core/topology.h"
@@ -260,9 +259,8 @@ Result<SimPlan> plan_simulation(const SimOptions& options, const TestbedOptions&
     plan.profiles.push_back(run.profiles.empty() ? std::string(energy::profile_for_position(i).name)
                                                  : run.profiles[i % run.profiles.size()]);
   }
-  plan.workers =
-      options.workers > 0 ? options.workers : std::max(1u, std::thread::hardware_concurrency());
-  if (plan.workers > kMaxSimWorkers) {
+  plan.workers = options.workers;
+  if (plan.workers < 1 || plan.workers > kMaxSimWorkers) {
     return invalid("--workers " + std::to_string(plan.workers) + ": must be from 1 to " +
                    std::to_string(kMaxSimWorkers));
   }
