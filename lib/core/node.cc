@@ -15,12 +15,6 @@ Node::Node(NodeOptions options)
       policy_({options_.run_seed, options_.id, options_.total_rounds}, options_.schedule),
       energy_(options_.budget, options_.energy_per_train_round, options_.energy_spent) {}
 
-Effects Node::step(const Event& event, Instant now) {
-  Effects effects;
-  step(event, now, effects);
-  return effects;
-}
-
 void Node::step(const Event& event, Instant now, Effects& effects) {
   SKIPTRAIN_CHECK(now >= now_, "time never goes back");
   now_ = now;
