@@ -8,6 +8,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "ctl/command_line.h"
 #include "ctl/commands.h"
 #include "ctl/duration.h"
 #include "ctl/endpoint.h"
@@ -19,28 +20,6 @@ namespace {
 constexpr const char* kFooter =
     "Exit codes: 0 ok, 1 error, 2 usage, 3 unreachable, 4 not found, 5 precondition or warming "
     "up,\n6 timeout, 7 not authorized, 8 degraded or some nodes did not answer.";
-
-ExitCode report(const Failure& failure, bool json, Screen& screen) {
-  screen.out.flush();
-  if (json) {
-    screen.err << to_json(failure).dump() << '\n';
-    return failure.exit;
-  }
-  screen.err << "skipctl: " << failure.message << '\n';
-  if (!failure.hint.empty()) screen.err << "hint: " << failure.hint << '\n';
-  return failure.exit;
-}
-
-// A usage error can come before -o is parsed; a script that asked for JSON gets it all the same.
-bool wants_json(const std::vector<std::string>& arguments) {
-  for (std::size_t i = 0; i < arguments.size(); ++i) {
-    const std::string& word = arguments[i];
-    if (word == "-ojson" || word == "-o=json" || word == "--output=json") return true;
-    const bool names_output = word == "-o" || word == "--output";
-    if (names_output && i + 1 < arguments.size() && arguments[i + 1] == "json") return true;
-  }
-  return false;
-}
 
 struct RawFlags {
   std::string endpoint;
@@ -73,22 +52,6 @@ Failure incomplete(const CLI::App& root) {
           (at == &root ? std::string("name a command") : at->get_name() + ": name a verb") + ": " +
               choices,
           "see: skipctl --help"};
-}
-
-// CLI11 reads "-1" into an unsigned number as 2^64 - 1.
-std::optional<Failure> find_negative_count(const CLI::App& app) {
-  for (const CLI::Option* option : app.get_options()) {
-    for (const std::string& value : option->results()) {
-      if (option->get_type_name() == "UINT" && value.starts_with('-')) {
-        return Failure{ExitCode::kUsage, option->get_name() + " " + value + ": must be 0 or more",
-                       "see: skipctl --help"};
-      }
-    }
-  }
-  for (const CLI::App* command : app.get_subcommands()) {
-    if (auto found = find_negative_count(*command)) return found;
-  }
-  return std::nullopt;
 }
 
 Outcome<Globals> resolve(const RawFlags& raw) {
@@ -125,6 +88,7 @@ ExitCode run_skipctl(const std::vector<std::string>& arguments, Screen& screen) 
   add_config_command(app, selection);
   add_watch_command(app, selection);
   add_testbed_commands(app, selection);
+  add_sim_command(app, selection);
   add_about_commands(app, selection);
   const bool json = wants_json(arguments);
   try {
@@ -134,16 +98,18 @@ ExitCode run_skipctl(const std::vector<std::string>& arguments, Screen& screen) 
     app.exit(wanted, screen.out, screen.err);
     return ExitCode::kOk;
   } catch (const CLI::ParseError& error) {
-    return report({ExitCode::kUsage, error.what(), "see: skipctl --help"}, json, screen);
+    return report_failure("skipctl", {ExitCode::kUsage, error.what(), "see: skipctl --help"}, json,
+                          screen);
   }
-  if (!selection.action) return report(incomplete(app), json, screen);
-  if (const auto negative = find_negative_count(app)) return report(*negative, json, screen);
+  if (!selection.action) return report_failure("skipctl", incomplete(app), json, screen);
+  if (const auto negative = find_negative_count(app))
+    return report_failure("skipctl", *negative, json, screen);
   const auto globals = resolve(raw);
-  if (!globals) return report(globals.error(), json, screen);
+  if (!globals) return report_failure("skipctl", globals.error(), json, screen);
   Context context{*globals, screen};
   const Outcome<ExitCode> outcome = selection.action(context);
   screen.out.flush();
-  return outcome ? *outcome : report(outcome.error(), json, screen);
+  return outcome ? *outcome : report_failure("skipctl", outcome.error(), json, screen);
 }
 
 }  // namespace skiptrain::ctl

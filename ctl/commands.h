@@ -49,6 +49,7 @@ void add_model_commands(CLI::App& root, Selection& selection);     // eval, mode
 void add_config_command(CLI::App& root, Selection& selection);     // config check
 void add_watch_command(CLI::App& root, Selection& selection);      // watch
 void add_testbed_commands(CLI::App& root, Selection& selection);   // testbed ...
+void add_sim_command(CLI::App& root, Selection& selection);        // sim ...
 void add_about_commands(CLI::App& root, Selection& selection);     // version, completion
 
 }  // namespace skiptrain::ctl

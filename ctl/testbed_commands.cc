@@ -11,6 +11,7 @@
 #include "ctl/fleet.h"
 #include "ctl/json.h"
 #include "ctl/testbed/cluster.h"
+#include "ctl/testbed/flags.h"
 #include "ctl/testbed/monitor.h"
 #include "ctl/testbed_run.h"
 #include "ctl/watch.h"
@@ -27,33 +28,8 @@ struct Flags {
 
 void add_run_flags(CLI::App& command, Flags& flags) {
   TestbedOptions& o = flags.options;
-  const auto add = [&](const char* name, auto& value, const char* what) {
-    return command.add_option(name, value, what)->capture_default_str();
-  };
-  add("--nodes", o.nodes, "Daemons");
-  add("--rounds", o.rounds, "Rounds of the run");
-  add("--policy", flags.policy,
-      "dpsgd, skiptrain, skiptrain-constrained, greedy or skiptrain-adaptive");
-  add("--train", o.schedule.gamma_train, "Train rounds in a row");
-  add("--sync", o.schedule.gamma_sync, "Sync rounds in a row");
-  add("--topology", o.topology, "ring, complete, star, torus, regular:D or file:PATH");
-  add("--model", o.model, "gn-lenet, femnist-cnn, lenet5 or mlp");
-  add("--dataset", o.dataset, "Folder with the four IDX files, plain or .gz");
-  add("--partition", o.partition, "iid, shards:K or dirichlet:ALPHA");
-  add("--local-steps", o.local_steps, "Minibatches per train round");
-  add("--batch-size", o.batch_size, "Samples per minibatch");
-  add("--lr", o.lr, "Learning rate of SGD");
-  add("--seed", o.seed, "Of the model, the partition, the topology and the policy");
-  auto* wh = command.add_option("--budget-wh", o.budget_wh, "Wh each node may spend on training");
-  command.add_option("--budget-fraction", o.budget_fraction, "Or: part of each node's battery")
-      ->excludes(wh);
-  command.add_option("--profile", o.profiles, "Energy profiles, dealt in turn; default: all four")
-      ->delimiter(',');
-  add("--eval-every", o.evaluate_every, "Rounds between evaluations; 0: only at the end");
-  add("--eval-samples", o.evaluate_samples, "Test samples of --eval-every; the end uses all");
-  add("--log-level", o.log_level, "Of the daemons");
-  command.add_option("--set", o.settings, "A further setting of all nodes: round.deadline=2s")
-      ->allow_extra_args(false);
+  add_workload_flags(command, o, flags.policy);
+  command.add_option("--log-level", o.log_level, "Of the daemons")->capture_default_str();
   command.add_option("--skiptraind", o.skiptraind,
                      "The daemon; default: next to skipctl, else in $PATH");
 }

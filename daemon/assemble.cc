@@ -1,95 +1,22 @@
 #include "daemon/assemble.h"
 
-#include <algorithm>
 #include <memory>
 #include <utility>
 
 #include <spdlog/spdlog.h>
 
-#include "data/idx_reader.h"
-#include "data/partition.h"
+#include "daemon/workload/workload.h"
 #include "energy/meters.h"
 #include "energy/profile.h"
 #include "learn/torch_trainer.h"
-#include "store/safetensors.h"
 #include "transport/grpc_transport.h"
 
 namespace skiptrain::daemon {
 namespace {
 
-struct NodeData {
-  data::Dataset train;
-  data::Dataset test;
-};
-
-Result<NodeData> load_data(const Config& config) {
-  auto partition = data::parse_partition(config.data.partition);
-  if (!partition) return tl::unexpected(partition.error());
-  const data::LoadOptions share{
-      .partition = *partition,
-      .seat = {.position = static_cast<std::uint32_t>(config.position()),
-               .node_count = static_cast<std::uint32_t>(config.cluster.nodes.size()),
-               .seed = config.run.seed},
-      .limit = static_cast<std::uint32_t>(config.data.train_limit)};
-  auto train = data::load_idx({config.data.train_images, config.data.train_labels}, share);
-  if (!train) return tl::unexpected(train.error());
-  auto test = data::load_idx({config.data.test_images, config.data.test_labels});
-  if (!test) return tl::unexpected(test.error());
-  // Both files may lack a class; the model needs one output for each that occurs anywhere.
-  const std::uint32_t classes = std::max(train->classes, test->classes);
-  train->classes = classes;
-  test->classes = classes;
-  return NodeData{std::move(*train), std::move(*test)};
-}
-
-// The FEMNIST CNN has 62 outputs (digits and letters) also on data with fewer classes, so that it
-// is the model of the paper; the others have as many as the data.
-std::uint32_t model_outputs(const Config& config, const data::Dataset& train) {
-  constexpr std::uint32_t kFemnistClasses = 62;
-  if (config.model.classes > 0) return config.model.classes;
-  return config.model.name == "femnist-cnn" ? std::max(kFemnistClasses, train.classes)
-                                            : train.classes;
-}
-
-learn::TrainerOptions trainer_options(const Config& config, const data::Dataset& train) {
-  learn::TrainerOptions options;
-  options.model.name = config.model.name;
-  options.model.hidden.assign(config.model.hidden.begin(), config.model.hidden.end());
-  options.model.input = train.shape;
-  options.model.classes = model_outputs(config, train);
-  options.local_steps = static_cast<std::uint32_t>(config.train.local_steps);
-  options.local_epochs = static_cast<std::uint32_t>(config.train.local_epochs);
-  options.batch_size = static_cast<std::uint32_t>(config.train.batch_size);
-  options.lr = config.train.lr;
-  options.momentum = config.train.momentum;
-  options.weight_decay = config.train.weight_decay;
-  options.keep_optimizer_state = config.train.keep_optimizer_state;
-  options.threads = static_cast<std::uint32_t>(config.train.threads);
-  options.seed = config.run.seed;
-  options.node = config.node.id;
-  options.mean = config.data.mean;
-  options.std = config.data.std;
-  return options;
-}
-
-Result<ParametersPtr> initial_parameters(const Config& config, const ports::Trainer& trainer) {
-  if (config.model.initial.empty()) return trainer.initial_parameters();
-  auto loaded = store::read_safetensors(config.model.initial, &trainer.layout());
-  if (!loaded) return tl::unexpected(loaded.error());
-  return loaded->parameters;
-}
-
-WattHours round_energy(const Config& config, std::size_t parameter_count, std::size_t samples) {
-  // local_epochs passes over the share cost as much as the minibatches they consist of.
-  const std::uint64_t steps_per_epoch =
-      (samples + config.train.batch_size - 1) / config.train.batch_size;
-  const std::uint64_t steps = config.train.local_epochs > 0
-                                  ? config.train.local_epochs * steps_per_epoch
-                                  : config.train.local_steps;
+WattHours round_energy(const Config& config, const energy::TrainRoundWork& work) {
   const auto profile = energy::find_profile(config.node.profile);
-  return profile ? energy::train_round_energy(*profile,
-                                              {parameter_count, steps, config.train.batch_size})
-                 : WattHours(0);
+  return profile ? energy::train_round_energy(*profile, work) : WattHours(0);
 }
 
 transport::TransportConfig transport_config(const Config& config, Incarnation incarnation,
@@ -137,21 +64,22 @@ runtime::DriverOptions driver_options(const Config& config) {
 }
 
 Result<runtime::Machinery> load_machinery(const Config& config, Incarnation incarnation) {
-  auto data = load_data(config);
+  auto data = load_share(config);
   if (!data) return tl::unexpected(data.error());
   const std::size_t samples = data->train.size();
-  auto options = trainer_options(config, data->train);
+  auto options = trainer_options(config, data->train.shape, data->train.classes);
   auto trainer = learn::TorchTrainer::create(std::move(options), std::move(data->train),
                                              std::move(data->test));
   if (!trainer) return tl::unexpected(trainer.error());
-  auto initial = initial_parameters(config, **trainer);
+  auto initial = initial_parameters(config, (*trainer)->layout(), (*trainer)->initial_parameters());
   if (!initial) return tl::unexpected(initial.error());
   auto meter = energy::make_meter(
       {config.energy.meter, config.energy.meter_root, config.energy.constant_watts});
   if (!meter) return tl::unexpected(meter.error());
 
   const ParameterLayout& layout = (*trainer)->layout();
-  const WattHours energy = round_energy(config, layout.parameter_count(), samples);
+  const WattHours energy =
+      round_energy(config, train_round_work(config, layout.parameter_count(), samples));
   spdlog::info("loaded {} training samples; {} has {} parameters; {:.6f} Wh per train round as {}",
                samples, config.model.name, layout.parameter_count(), energy.value(),
                config.node.profile);

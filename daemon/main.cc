@@ -12,6 +12,7 @@
 #include "daemon/daemon.h"
 #include "daemon/logging/logging.h"
 #include "learn/memory.h"
+#include "transport/process_settings.h"
 
 namespace {
 
@@ -52,6 +53,7 @@ int main(int argc, char** argv) {
     return 0;
   }
   learn::keep_freed_memory();
+  skiptrain::transport::read_whole_frames();
   if (skiptrain::Status opened = daemon::start_logging(config->log, config->node.name); !opened) {
     return complain(opened.error().message, kExitError);
   }

@@ -180,7 +180,7 @@ Outcome<RunSummary> Monitor::collect() {
       return failure(ExitCode::kError, nodes_[i].name + " has a model of another size");
     }
   }
-  summary.consensus_distance = consensus_distance(models);
+  summary.consensus_distance = consensus_distance({models.begin(), models.end()});
   return summary;
 }
 

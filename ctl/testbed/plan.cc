@@ -53,6 +53,17 @@ Result<daemon::DataSettings> data_settings(const TestbedOptions& options) {
   return data;
 }
 
+// For a run that opens no data.
+Result<daemon::DataSettings> no_data(const TestbedOptions& options) {
+  daemon::DataSettings data;
+  for (fs::path* file :
+       {&data.train_images, &data.train_labels, &data.test_images, &data.test_labels}) {
+    *file = "/dev/null";
+  }
+  data.partition = options.partition;
+  return data;
+}
+
 std::string topology_spec(const TestbedOptions& options) {
   constexpr std::string_view kFile = "file:";
   if (!options.topology.starts_with(kFile)) return options.topology;
@@ -113,6 +124,38 @@ Result<std::string> short_socket_dir() {
   return pattern;
 }
 
+// Not checked yet: a setting may be out of range.
+Result<std::string> write_config(const TestbedOptions& options, const TestbedState& plan,
+                                 std::size_t position, bool with_data) {
+  const TestbedNode& node = plan.nodes[position];
+  auto data = with_data ? data_settings(options) : no_data(options);
+  if (!data) return tl::unexpected(data.error());
+  daemon::Config config;
+  config.node.id = NodeId(node.id);
+  config.node.name = node.name;
+  config.node.data_dir = node.directory;
+  if (!options.profiles.empty()) {
+    config.node.profile = options.profiles[position % options.profiles.size()];
+  }
+  const auto level = daemon::parse_log_level(options.log_level);
+  if (!level) return tl::unexpected(level.error());
+  config.log.level = *level;
+  config.control.socket = node.socket;
+  config.cluster = cluster_settings(options, plan);
+  config.run = {.id = "testbed", .rounds = options.rounds, .seed = options.seed};
+  config.schedule = options.schedule;
+  config.energy.budget_wh = options.budget_wh;
+  config.energy.budget_fraction = options.budget_fraction;
+  config.model.name = options.model;
+  config.data = *std::move(data);
+  config.train.local_steps = options.local_steps;
+  config.train.batch_size = options.batch_size;
+  config.train.lr = options.lr;
+  config.round.evaluate_every = options.evaluate_every;
+  config.round.evaluate_samples = options.evaluate_samples;
+  return with_settings(daemon::to_toml(config), options);
+}
+
 }  // namespace
 
 Result<std::string> find_skiptraind(const std::string& given) {
@@ -156,37 +199,19 @@ Result<TestbedState> plan_testbed(const TestbedOptions& options, const std::stri
   return plan;
 }
 
+Result<daemon::Config> read_node_config(const TestbedOptions& options, const TestbedState& plan,
+                                        std::size_t position, bool with_data) {
+  const auto toml = write_config(options, plan, position, with_data);
+  if (!toml) return tl::unexpected(toml.error());
+  return daemon::parse_config(*toml, "configuration of " + plan.nodes[position].name);
+}
+
 Result<std::string> node_config(const TestbedOptions& options, const TestbedState& plan,
                                 std::size_t position) {
-  const TestbedNode& node = plan.nodes[position];
-  auto data = data_settings(options);
-  if (!data) return tl::unexpected(data.error());
-  daemon::Config config;
-  config.node.id = NodeId(node.id);
-  config.node.name = node.name;
-  config.node.data_dir = node.directory;
-  if (!options.profiles.empty()) {
-    config.node.profile = options.profiles[position % options.profiles.size()];
-  }
-  const auto level = daemon::parse_log_level(options.log_level);
-  if (!level) return tl::unexpected(level.error());
-  config.log.level = *level;
-  config.control.socket = node.socket;
-  config.cluster = cluster_settings(options, plan);
-  config.run = {.id = "testbed", .rounds = options.rounds, .seed = options.seed};
-  config.schedule = options.schedule;
-  config.energy.budget_wh = options.budget_wh;
-  config.energy.budget_fraction = options.budget_fraction;
-  config.model.name = options.model;
-  config.data = *std::move(data);
-  config.train.local_steps = options.local_steps;
-  config.train.batch_size = options.batch_size;
-  config.train.lr = options.lr;
-  config.round.evaluate_every = options.evaluate_every;
-  config.round.evaluate_samples = options.evaluate_samples;
-  auto toml = with_settings(daemon::to_toml(config), options);
+  auto toml = write_config(options, plan, position, true);
   if (!toml) return toml;
-  const auto accepted = daemon::parse_config(*toml, "configuration of " + node.name);
+  const auto accepted =
+      daemon::parse_config(*toml, "configuration of " + plan.nodes[position].name);
   if (!accepted) return tl::unexpected(accepted.error());
   return toml;
 }

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "ctl/testbed/options.h"
 #include "ctl/testbed/state.h"
+#include "daemon/config/config.h"
 
 namespace skiptrain::ctl {
 
@@ -20,5 +21,10 @@ Result<TestbedState> plan_testbed(const TestbedOptions& options, const std::stri
 // checked before it is returned. kInvalidArgument names the option that does not fit.
 Result<std::string> node_config(const TestbedOptions& options, const TestbedState& plan,
                                 std::size_t position);
+
+// The same as the daemon would read it. Without `with_data` there need be no --dataset, and the
+// configuration names no files that exist.
+Result<daemon::Config> read_node_config(const TestbedOptions& options, const TestbedState& plan,
+                                        std::size_t position, bool with_data = true);
 
 }  // namespace skiptrain::ctl

@@ -47,13 +47,6 @@ Json number(double value) {
   return std::isfinite(value) ? Json(value) : Json(nullptr);
 }
 
-Json to_json(const Statistics& s) {
-  return {{"mean", number(s.mean)},
-          {"std", number(s.std)},
-          {"min", number(s.min)},
-          {"max", number(s.max)}};
-}
-
 Json to_json(const NodeSummary& node) {
   return {{"node_id", node.id},
           {"node_name", node.name},
@@ -81,7 +74,7 @@ Statistics statistics_of(const std::vector<double>& values) {
   return {mean, std::sqrt(squares / count), *min, *max};
 }
 
-double consensus_distance(const std::vector<std::vector<float>>& models) {
+double consensus_distance(const std::vector<std::span<const float>>& models) {
   if (models.empty()) return 0.0;
   const auto count = static_cast<double>(models.size());
   double squares = 0.0;
@@ -95,6 +88,13 @@ double consensus_distance(const std::vector<std::vector<float>>& models) {
     for (const auto& model : models) squares += (model[p] - mean) * (model[p] - mean);
   }
   return std::sqrt(squares / count);
+}
+
+Json to_json(const Statistics& s) {
+  return {{"mean", number(s.mean)},
+          {"std", number(s.std)},
+          {"min", number(s.min)},
+          {"max", number(s.max)}};
 }
 
 Json to_json(const RunSummary& summary) {
@@ -137,10 +137,14 @@ void print_summary(const RunSummary& summary, Screen& screen) {
                Cell(watt_hours(node.energy_wh)), Cell(bytes_text(node.bytes_sent))});
   }
   table.print(screen);
+  screen.out << '\n';
+  print_totals(summary, screen);
+}
+
+void print_totals(const RunSummary& summary, Screen& screen) {
   const Totals totals = totals_of(summary);
   const Statistics accuracy =
       statistics_of(column(summary, [](const auto& n) { return n.test_accuracy; }));
-  screen.out << '\n';
   print_fields(
       screen,
       {{"run", std::to_string(summary.nodes.size()) + " nodes, " + std::to_string(summary.rounds) +

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -47,10 +48,14 @@ struct RunSummary {
 };
 
 nlohmann::ordered_json to_json(const RunSummary& summary);
+// {"mean", "std", "min", "max"}, null for NaN.
+nlohmann::ordered_json to_json(const Statistics& statistics);
+// A line per node, then the totals.
 void print_summary(const RunSummary& summary, Screen& screen);
+void print_totals(const RunSummary& summary, Screen& screen);
 
 // sqrt(mean over nodes of ||x_i - mean x||^2), as in decentralized SGD's analyses. All models must
 // have the same length; 0 for none.
-double consensus_distance(const std::vector<std::vector<float>>& models);
+double consensus_distance(const std::vector<std::span<const float>>& models);
 
 }  // namespace skiptrain::ctl

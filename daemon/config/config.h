@@ -145,7 +145,7 @@ struct RoundSettings {
 };
 
 struct TransportSettings {
-  std::uint64_t chunk_bytes = 1u << 20;
+  std::uint64_t chunk_bytes = 1u << 19;
   Duration keepalive = std::chrono::seconds(10);
   Duration reconnect_max = std::chrono::seconds(5);
   bool operator==(const TransportSettings&) const = default;

@@ -1,14 +1,21 @@
 // How the process's allocator treats the large, short-lived tensors of a training step.
 #pragma once
 
+#include <cstdint>
+
 namespace skiptrain::learn {
 
 // By default glibc maps each large tensor anew and hands it back to the kernel when it is freed;
 // the page faults cost a fifth of a GN-LeNet step and a third of an evaluation. This keeps freed
-// memory in one heap for all threads instead. The price: the process's resident size stays at its
-// peak, and threads that allocate at the same time wait for each other (they keep small caches of
-// their own). Call once, first thing in main, before threads start. Does nothing with another libc;
-// another allocator ignores it.
-void keep_freed_memory();
+// memory with the process instead. The price: its resident size stays at its peak.
+//
+// `workers`: how many threads compute at once. With one, all threads of the process share one heap
+// (they keep small caches of their own). With more, each worker gets a heap, kept for the next
+// thread when it ends; otherwise a worker would go on writing into memory that lies in another
+// core's cache, which makes a step up to a quarter slower. Threads beyond their number share.
+//
+// Call once, first thing in main, before threads start. Does nothing with another libc; another
+// allocator ignores it.
+void keep_freed_memory(std::uint32_t workers = 1);
 
 }  // namespace skiptrain::learn

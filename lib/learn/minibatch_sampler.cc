@@ -1,16 +1,15 @@
 #include "learn/minibatch_sampler.h"
 
 #include <algorithm>
-#include <numeric>
 
 #include "base/check.h"
 
 namespace skiptrain::learn {
 
-MinibatchSampler::MinibatchSampler(Sizes sizes, std::uint64_t seed)
-    : sizes_(sizes), rng_(seed), order_(sizes.samples), used_(sizes.samples) {
-  SKIPTRAIN_CHECK(sizes.samples > 0 && sizes.batch > 0, "a pass deals samples");
-  std::iota(order_.begin(), order_.end(), 0u);
+MinibatchSampler::MinibatchSampler(std::span<const std::uint32_t> share, std::uint32_t batch_size,
+                                   std::uint64_t seed)
+    : batch_size_(batch_size), rng_(seed), order_(share.begin(), share.end()), used_(share.size()) {
+  SKIPTRAIN_CHECK(!share.empty() && batch_size > 0, "a pass deals samples");
 }
 
 std::span<const std::uint32_t> MinibatchSampler::next() {
@@ -18,14 +17,14 @@ std::span<const std::uint32_t> MinibatchSampler::next() {
     rng_.shuffle(order_);
     used_ = 0;
   }
-  const std::size_t count = std::min<std::size_t>(sizes_.batch, order_.size() - used_);
+  const std::size_t count = std::min<std::size_t>(batch_size_, order_.size() - used_);
   const std::span<const std::uint32_t> batch(order_.data() + used_, count);
   used_ += count;
   return batch;
 }
 
 std::uint32_t MinibatchSampler::batches_per_pass() const {
-  return sizes_.samples / sizes_.batch + (sizes_.samples % sizes_.batch != 0 ? 1 : 0);
+  return static_cast<std::uint32_t>((order_.size() + batch_size_ - 1) / batch_size_);
 }
 
 }  // namespace skiptrain::learn

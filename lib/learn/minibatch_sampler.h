@@ -15,19 +15,17 @@ namespace skiptrain::learn {
 
 class MinibatchSampler {
  public:
-  // Both at least 1.
-  struct Sizes {
-    std::uint32_t samples = 1;
-    std::uint32_t batch = 1;
-  };
-  MinibatchSampler(Sizes sizes, std::uint64_t seed);
+  // `share`: the samples to deal, by whatever numbers the caller knows them; their order is part of
+  // what the sequence follows from. Neither empty nor 0.
+  MinibatchSampler(std::span<const std::uint32_t> share, std::uint32_t batch_size,
+                   std::uint64_t seed);
 
-  // Indices into the share; valid until the next call.
+  // Samples of the share; valid until the next call.
   std::span<const std::uint32_t> next();
   std::uint32_t batches_per_pass() const;
 
  private:
-  Sizes sizes_;
+  std::uint32_t batch_size_;
   Rng rng_;
   std::vector<std::uint32_t> order_;
   std::size_t used_;

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 
-#include "learn/model_shapes.h"
+#include "learn/architecture.h"
 
 namespace skiptrain::learn {
 namespace {
@@ -41,14 +41,6 @@ Status validate_hidden(const ModelSpec& spec) {
   return {};
 }
 
-// The smallest side that leaves at least one value after the last pool.
-std::uint32_t smallest_side(std::string_view name) {
-  if (name == "gn-lenet") return 8;
-  if (name == "femnist-cnn") return 4;
-  if (name == "lenet5") return 12;
-  return 1;
-}
-
 }  // namespace
 
 std::string model_names() {
@@ -74,7 +66,7 @@ Status validate(const ModelSpec& spec) {
                                             " classes: must be from 2 to " +
                                             std::to_string(kMaxClasses)));
   }
-  const std::uint32_t side = smallest_side(spec.name);
+  const std::uint32_t side = smallest_side(architecture_of(spec));
   if (spec.input.channels < 1 || spec.input.height < side || spec.input.width < side) {
     return tl::unexpected(invalid(spec, "images of " + data::to_string(spec.input) +
                                             " are too small: needs at least 1x" +
@@ -99,28 +91,20 @@ Status validate(const ModelSpec& spec) {
 }
 
 std::uint64_t parameter_count(const ModelSpec& spec) {
-  const std::uint64_t channels = spec.input.channels;
-  if (spec.name == "gn-lenet") {
-    return convolution(channels, 32) + group_norm(32) + convolution(32, 32) + group_norm(32) +
-           convolution(32, 64) + group_norm(64) +
-           linear(64 * gn_lenet_grid(spec.input).area(), spec.classes);
-  }
-  if (spec.name == "femnist-cnn") {
-    return convolution(channels, 32) + convolution(32, 64) +
-           linear(64 * femnist_cnn_grid(spec.input).area(), 512) + linear(512, spec.classes);
-  }
-  if (spec.name == "lenet5") {
-    return convolution(channels, 6) + convolution(6, 16) +
-           linear(16 * lenet5_grid(spec.input).area(), 120) + linear(120, 84) +
-           linear(84, spec.classes);
-  }
+  const Architecture architecture = architecture_of(spec);
   std::uint64_t count = 0;
-  std::uint64_t width = spec.input.value_count();
-  for (const std::uint32_t hidden : spec.hidden) {
-    count += linear(width, hidden);
-    width = hidden;
+  data::ImageShape shape = spec.input;
+  for (const ConvolutionBlock& block : architecture.blocks) {
+    count += convolution(shape.channels, block.channels);
+    if (block.groups != 0) count += group_norm(block.channels);
+    shape = shape_after(block, shape);
   }
-  return count + linear(width, spec.classes);
+  std::uint64_t width = shape.value_count();
+  for (const LinearLayer& layer : architecture.linear) {
+    count += linear(width, layer.width);
+    width = layer.width;
+  }
+  return count;
 }
 
 }  // namespace skiptrain::learn

@@ -1,6 +1,6 @@
 #include "learn/sgd.h"
 
-#include <algorithm>
+#include <cstddef>
 
 #include "base/check.h"
 
@@ -25,26 +25,19 @@ void descend_with_momentum(float* __restrict values, const float* __restrict gra
 
 }  // namespace
 
-Sgd::Sgd(SgdOptions options, std::size_t parameter_count)
-    : options_(options), velocity_(options.momentum != 0 ? parameter_count : 0, 0.0f) {}
-
-// Velocities start at zero, and zero times momentum plus the gradient is the gradient: the first
-// step needs no case of its own.
-void Sgd::step(std::span<float> values, std::span<const float> gradients, std::size_t offset) {
+// Zero times momentum plus the gradient is the gradient: the first step needs no case of its own.
+void sgd_step(const SgdOptions& options, std::span<float> values, std::span<const float> gradients,
+              std::span<float> velocity) {
   SKIPTRAIN_CHECK(values.size() == gradients.size(), "one gradient per parameter");
-  const auto lr = static_cast<float>(options_.lr);
-  const auto weight_decay = static_cast<float>(options_.weight_decay);
-  if (velocity_.empty()) {
+  const auto lr = static_cast<float>(options.lr);
+  const auto weight_decay = static_cast<float>(options.weight_decay);
+  if (velocity.empty()) {
     descend(values.data(), gradients.data(), values.size(), lr, weight_decay);
     return;
   }
-  SKIPTRAIN_CHECK(offset + values.size() <= velocity_.size(), "the run lies in the flat buffer");
-  descend_with_momentum(values.data(), gradients.data(), velocity_.data() + offset, values.size(),
-                        lr, weight_decay, static_cast<float>(options_.momentum));
-}
-
-void Sgd::reset() {
-  std::fill(velocity_.begin(), velocity_.end(), 0.0f);
+  SKIPTRAIN_CHECK(velocity.size() == values.size(), "one velocity per parameter");
+  descend_with_momentum(values.data(), gradients.data(), velocity.data(), values.size(), lr,
+                        weight_decay, static_cast<float>(options.momentum));
 }
 
 }  // namespace skiptrain::learn

@@ -65,7 +65,7 @@ void BatchMixing::run_block(std::size_t block, std::span<NodeMix> mixes, std::si
     const std::size_t count = std::min(step, block_end - begin);
     for (std::size_t m = 0; m < mixes.size(); ++m) {
       const NodeMix& mix = mixes[m];
-      internal::combine_columns(mix.inputs, begin, count, mix.out.data());
+      internal::combine_columns(mix.inputs, begin, count, mix.out.data() + begin);
       sums[m].add_differences(mix.inputs[mix.own].values.data() + begin, mix.out.data() + begin,
                               count);
     }

@@ -1,5 +1,12 @@
 #include "model/mixing_kernels.h"
 
+#include <algorithm>
+#include <cstdint>
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
 #include "base/multiversion.h"
 
 // Contraction is off for this file, so all versions of a loop agree bit for bit. A loop over four
@@ -95,7 +102,6 @@ void add_squares(const float* __restrict a, const float* __restrict b, std::size
 void combine_columns(std::span<const WeightedInput> inputs, std::size_t begin, std::size_t count,
                      float* out) {
   const std::size_t n = inputs.size();
-  out += begin;
   std::size_t k = 0;
   if (n >= 4) {
     scale4(term(inputs[0], begin), term(inputs[1], begin), term(inputs[2], begin),
@@ -115,6 +121,34 @@ void combine_columns(std::span<const WeightedInput> inputs, std::size_t begin, s
   }
   if (k < n) add1(term(inputs[k], begin), out, count);
 }
+
+#if defined(__SSE2__)
+
+bool can_stream(const float* out) {
+  return reinterpret_cast<std::uintptr_t>(out) % sizeof(__m128) == 0;
+}
+
+void stream_out(const float* from, float* out, std::size_t count) {
+  for (std::size_t k = 0; k < count; k += 4) _mm_stream_ps(out + k, _mm_load_ps(from + k));
+}
+
+void end_streaming() {
+  _mm_sfence();
+}
+
+#else
+
+bool can_stream(const float*) {
+  return false;
+}
+
+void stream_out(const float* from, float* out, std::size_t count) {
+  std::copy_n(from, count, out);
+}
+
+void end_streaming() {}
+
+#endif
 
 void SquareSum::add_differences(const float* a, const float* b, std::size_t count) {
   add_squares(a, b, count, lanes.data());

@@ -94,7 +94,7 @@ void Simulation::Engine::perform(Position position, core::Evaluate& effect) {
   job->trainer = trainers_[position].get();
   job->position = position;
   job->asked = agenda_.now();
-  job->samples = effect.final ? 0 : options_.evaluate_samples;
+  job->samples = effect.final ? options_.end_samples : options_.evaluate_samples;
   job->cancel = cancel_.get_token();
   job->request = std::move(effect);
   workers_.submit(*job, position);

@@ -64,6 +64,7 @@ struct SimulationOptions {
   std::uint64_t evaluate_every = 0;    // rounds; 0: only at the end
   std::uint64_t evaluate_samples = 0;  // for evaluations during the run; 0: all
   bool evaluate_at_end = true;
+  std::uint64_t end_samples = 0;     // for the evaluation at the end; 0: all
   std::uint64_t snapshot_every = 0;  // rounds; 0: never
   NetworkOptions network;
   FaultPlan faults;

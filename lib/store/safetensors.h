@@ -30,7 +30,7 @@
 
 namespace skiptrain::store {
 
-inline constexpr std::uint64_t kMaxHeaderBytes = std::uint64_t{4} << 20;
+inline constexpr std::uint64_t kMaxHeaderBytes = std::uint64_t{32} << 20;
 inline constexpr std::uint64_t kMaxModelFileBytes = std::uint64_t{4} << 30;
 inline constexpr std::size_t kMaxTensors = 10'000;
 inline constexpr std::size_t kMaxRank = 16;

@@ -14,7 +14,7 @@ inline constexpr std::uint32_t kProtocolVersion = 1;
 // a stream's control frames never wait long behind one.
 inline constexpr std::size_t kMaxChunkBytes = std::size_t{1} << 20;
 inline constexpr std::size_t kMinChunkBytes = std::size_t{1} << 18;
-inline constexpr std::size_t kDefaultChunkBytes = kMaxChunkBytes;
+inline constexpr std::size_t kDefaultChunkBytes = std::size_t{1} << 19;
 
 // A frame is one chunk at most, and room for an update header or a hello.
 inline constexpr std::size_t kFrameSlackBytes = std::size_t{8} << 10;

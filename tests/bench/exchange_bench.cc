@@ -33,6 +33,7 @@
 #include "base/check.h"
 #include "model/mixing.h"
 #include "transport/grpc_transport.h"
+#include "transport/process_settings.h"
 
 namespace skiptrain {
 namespace {
@@ -418,6 +419,7 @@ int run(int argc, char** argv) {
 }  // namespace skiptrain
 
 int main(int argc, char** argv) {
+  skiptrain::transport::read_whole_frames();
   if (argc > 1 && std::string_view(argv[1]) == "--worker") return skiptrain::work(argc, argv);
   return skiptrain::run(argc, argv);
 }

@@ -48,8 +48,12 @@ ROOMS = {
     "daemon/logging": {"base", "daemon/config"},
     # Its tool must start at once: neither torch nor the rooms behind the daemon.
     "ctl": {"base", "core", "data", "proto", "daemon/config"},
+    # What is trained, for the daemon and for skiptrain-sim, a program of its own.
+    "daemon/workload": {"base", "model", "data", "energy", "learn", "store", "daemon/config"},
+    "ctl/sim": BASE | {"data", "energy", "learn", "store", "sim", "ctl", "daemon/config",
+                       "daemon/workload"},
     "daemon": BASE | {"wire", "transport", "discovery", "data", "learn", "energy", "store",
-                      "runtime", "proto", "daemon/config", "daemon/logging"},
+                      "runtime", "proto", "daemon/config", "daemon/logging", "daemon/workload"},
 }
 
 # (what, pattern of the included name, where it may stand)

@@ -38,14 +38,14 @@ class ChildNode {
     ::close(in[0]);
     ::close(out[1]);
     input_ = in[1];
-    std::FILE* lines = ::fdopen(out[0], "r");
+    lines_ = ::fdopen(out[0], "r");
     std::array<char, 128> line{};
-    if (std::fscanf(lines, "address %127s", line.data()) == 1) address_ = line.data();
-    std::fclose(lines);
+    if (std::fscanf(lines_, "address %127s", line.data()) == 1) address_ = line.data();
   }
   ~ChildNode() {
     kill_now();
     if (input_ >= 0) ::close(input_);
+    if (lines_ != nullptr) std::fclose(lines_);
   }
 
   void kill_now() {
@@ -59,6 +59,7 @@ class ChildNode {
  private:
   pid_t pid_ = -1;
   int input_ = -1;
+  std::FILE* lines_ = nullptr;  // open as long as the child writes, or the write would end it
   std::string address_;
 };
 
@@ -75,7 +76,8 @@ TEST(PeerDeathTest, KillIsNoticedAtOnceAndTheOthersGoOn) {
   ASSERT_FALSE(child.address().empty());
   connect(node, 1, other, 3);
   node.knows(NodeId(2), child.address());
-  ASSERT_TRUE(node.wait_for<core::PeerConnected>([](auto& e) { return e.peer == NodeId(2); }));
+  ASSERT_TRUE(node.wait_for<core::PeerConnected>([](auto& e) { return e.peer == NodeId(2); }))
+      << node.link(2).last_error;
 
   const auto begin = std::chrono::steady_clock::now();
   child.kill_now();

@@ -18,6 +18,7 @@
 #include <utility>
 
 #include "transport/grpc_transport.h"
+#include "transport/process_settings.h"
 
 namespace skiptrain {
 namespace {
@@ -125,6 +126,7 @@ int main(int argc, char** argv) {
     return 2;
   }
   using skiptrain::NodeId;
+  skiptrain::transport::read_whole_frames();
   skiptrain::Responder responder(NodeId(std::strtoull(argv[1], nullptr, 10)),
                                  NodeId(std::strtoull(argv[2], nullptr, 10)),
                                  std::strtoull(argv[3], nullptr, 10));

@@ -256,10 +256,14 @@ TEST(SummaryTest, StatisticsDivideByTheNumberOfNodes) {
 }
 
 TEST(SummaryTest, ConsensusDistanceIsTheRootMeanSquareOverNodes) {
+  using Models = std::vector<std::vector<float>>;
+  const auto distance = [](const Models& models) {
+    return consensus_distance({models.begin(), models.end()});
+  };
   // Mean (1, 2); distances 1 and 1.
-  EXPECT_DOUBLE_EQ(consensus_distance({{0.0F, 2.0F}, {2.0F, 2.0F}}), 1.0);
+  EXPECT_DOUBLE_EQ(distance({{0.0F, 2.0F}, {2.0F, 2.0F}}), 1.0);
   // Mean 2; distances 2, 2 and 0.
-  EXPECT_DOUBLE_EQ(consensus_distance({{0.0F}, {4.0F}, {2.0F}}), std::sqrt(8.0 / 3.0));
+  EXPECT_DOUBLE_EQ(distance({{0.0F}, {4.0F}, {2.0F}}), std::sqrt(8.0 / 3.0));
   EXPECT_DOUBLE_EQ(consensus_distance({}), 0.0);
 }
 

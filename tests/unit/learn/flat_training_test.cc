@@ -82,12 +82,12 @@ TEST_P(SgdTest, AgreesWithTorchOptimSgd) {
   torch::optim::SGD optimizer({theirs}, torch::optim::SGDOptions(options.lr)
                                             .momentum(options.momentum)
                                             .weight_decay(options.weight_decay));
-  Sgd sgd(options, kCount);
+  std::vector<float> velocity(options.momentum != 0 ? kCount : 0);
   for (int step = 0; step < 20; ++step) {
     const at::Tensor gradient = torch::randn({kCount});
     theirs.mutable_grad() = gradient.clone();
     optimizer.step();
-    sgd.step(ours, {gradient.data_ptr<float>(), kCount}, 0);
+    sgd_step(options, ours, {gradient.data_ptr<float>(), kCount}, velocity);
   }
   for (std::int64_t k = 0; k < kCount; ++k) {
     ASSERT_NEAR(ours[static_cast<std::size_t>(k)], theirs[k].item<float>(), 1e-5)
@@ -99,28 +99,16 @@ INSTANTIATE_TEST_SUITE_P(Options, SgdTest,
                          ::testing::Values(SgdOptions{0.1, 0, 0}, SgdOptions{0.1, 0.9, 0},
                                            SgdOptions{0.05, 0, 0.01}, SgdOptions{0.05, 0.5, 0.1}));
 
-TEST(SgdTest, ResetForgetsTheMomentum) {
+TEST(SgdTest, TheVelocityCarriesTheMomentumFromStepToStep) {
+  const SgdOptions options{.lr = 1, .momentum = 0.5};
   const std::vector<float> gradient{1};
-  std::vector<float> fresh{0};
-  std::vector<float> reset{0};
-  Sgd sgd({.lr = 1, .momentum = 0.5}, 1);
-  sgd.step(fresh, gradient, 0);
-  sgd.step(reset, gradient, 0);
-  EXPECT_FLOAT_EQ(reset[0], -1.5f) << "the velocity of the first step carries on";
-  sgd.reset();
-  reset = {0};
-  sgd.step(reset, gradient, 0);
-  EXPECT_FLOAT_EQ(reset[0], -1);
-}
-
-TEST(SgdTest, MomentumOfARunLiesAtItsOffset) {
-  const std::vector<float> gradient{1};
-  std::vector<float> first{0};
-  std::vector<float> second{0};
-  Sgd sgd({.lr = 1, .momentum = 0.5}, 2);
-  sgd.step(first, gradient, 0);
-  sgd.step(second, gradient, 1);
-  EXPECT_FLOAT_EQ(second[0], -1) << "the other run's velocity leaked in";
+  std::vector<float> value{0};
+  std::vector<float> velocity{0};
+  sgd_step(options, value, gradient, velocity);
+  EXPECT_FLOAT_EQ(value[0], -1) << "the first step follows the gradient";
+  sgd_step(options, value, gradient, velocity);
+  EXPECT_FLOAT_EQ(value[0], -2.5f);
+  EXPECT_FLOAT_EQ(velocity[0], 1.5f);
 }
 
 }  // namespace

@@ -1,10 +1,15 @@
-// A made-up task that every model learns quickly: which quadrant of a noisy image is bright.
+// A made-up task that every model learns quickly: which quadrant of a noisy image is bright; and
+// options that suit it.
 #pragma once
 
 #include <cstdint>
+#include <string>
+#include <vector>
 
 #include "base/rng.h"
 #include "data/dataset.h"
+#include "learn/trainer_options.h"
+#include "model/parameters.h"
 
 namespace skiptrain::learn {
 
@@ -27,6 +32,21 @@ inline data::Dataset quadrants(std::size_t count, std::uint64_t seed,
     }
   }
   return dataset;
+}
+
+inline TrainerOptions quadrant_options(const std::string& model = "mlp") {
+  TrainerOptions options;
+  options.model = {.name = model, .hidden = {16}, .input = {1, 12, 12}, .classes = 4};
+  options.local_steps = 5;
+  options.batch_size = 8;
+  options.lr = 0.05;
+  options.mean = 0.3;
+  options.std = 0.3;
+  return options;
+}
+
+inline std::vector<float> copy(const ParametersPtr& parameters) {
+  return {parameters->values().begin(), parameters->values().end()};
 }
 
 }  // namespace skiptrain::learn

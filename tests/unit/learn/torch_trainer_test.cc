@@ -17,26 +17,11 @@ namespace {
 
 using ::testing::HasSubstr;
 
-TrainerOptions quadrant_options(const std::string& model = "mlp") {
-  TrainerOptions options;
-  options.model = {.name = model, .hidden = {16}, .input = {1, 12, 12}, .classes = 4};
-  options.local_steps = 5;
-  options.batch_size = 8;
-  options.lr = 0.05;
-  options.mean = 0.3;
-  options.std = 0.3;
-  return options;
-}
-
 std::unique_ptr<TorchTrainer> make(const TrainerOptions& options, std::size_t train_size = 50) {
   auto trainer = TorchTrainer::create(options, quadrants(train_size, 1, options.model.input),
                                       quadrants(100, 2, options.model.input));
   EXPECT_TRUE(trainer) << trainer.error().message;
   return trainer ? std::move(*trainer) : nullptr;
-}
-
-std::vector<float> copy(const ParametersPtr& parameters) {
-  return {parameters->values().begin(), parameters->values().end()};
 }
 
 ParametersPtr train(TorchTrainer& trainer, std::uint64_t round, ParametersPtr start) {

@@ -1,5 +1,6 @@
 #include "model/mixing.h"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <ostream>
@@ -8,6 +9,8 @@
 #include <gtest/gtest.h>
 
 #include "base/rng.h"
+#include "model/batch_mixing.h"
+#include "model/parameters.h"
 
 namespace skiptrain {
 namespace {
@@ -147,6 +150,30 @@ TEST(L2DistanceTest, AgreesWithDoublePrecisionOnOddLengths) {
       squares += std::pow(static_cast<double>(a[k]) - static_cast<double>(b[k]), 2);
     }
     EXPECT_NEAR(l2_distance(a, b), std::sqrt(squares), 1e-12 * std::sqrt(squares));
+  }
+}
+
+// Large outputs are written past the caches, in another loop than small ones.
+TEST(LargeMixTest, IsBitForBitThatOfASmallOne) {
+  for (const std::size_t length : {std::size_t{1} << 19, (std::size_t{1} << 19) + 77}) {
+    std::vector<std::vector<float>> vectors;
+    std::vector<WeightedInput> inputs;
+    for (std::size_t j = 0; j < 5; ++j) vectors.push_back(random_values(length, 7 + j));
+    for (std::size_t j = 0; j < 5; ++j) inputs.push_back({0.1 + 0.05 * j, vectors[j]});
+    Parameters large(length);
+    const double distance = mix_with_distance(inputs, 2, large.values());
+    std::vector<float> plain(length);
+    mix(inputs, plain);
+    ASSERT_TRUE(std::ranges::equal(large.values(), plain));
+    std::vector<float> batched(length);
+    NodeMix one{inputs, 2, batched};
+    mix_batch({&one, 1});
+    EXPECT_EQ(distance, one.distance);
+    EXPECT_NEAR(distance, l2_distance(vectors[2], plain), 1e-9 * distance);
+    // An output that is not aligned is mixed all the same.
+    std::vector<float> shifted(length + 1);
+    EXPECT_EQ(mix_with_distance(inputs, 2, std::span(shifted).subspan(1)), distance);
+    EXPECT_TRUE(std::ranges::equal(std::span(shifted).subspan(1), plain));
   }
 }
 

@@ -68,7 +68,7 @@ TEST(FrameEncoderTest, PayloadIsReferencedNotCopied) {
 
 TEST(FrameEncoderTest, SmallUpdateTravelsInOneFrame) {
   EXPECT_EQ(encode_update(make_update(0, ramp(83'754))).frames.size(), 1U);
-  EXPECT_EQ(encode_update(make_update(0, ramp(300'000))).frames.size(), 2U);
+  EXPECT_EQ(encode_update(make_update(0, ramp(200'000))).frames.size(), 2U);
 }
 
 TEST(FrameEncoderTest, ByteOfATagIsTheFieldNumberOfTheProto) {

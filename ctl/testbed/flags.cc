@@ -1,0 +1,35 @@
+#include "ctl/testbed/flags.h"
+
+#include <CLI/CLI.hpp>
+
+namespace skiptrain::ctl {
+
+void add_workload_flags(CLI::App& command, TestbedOptions& o, std::string& policy) {
+  const auto add = [&](const char* name, auto& value, const char* what) {
+    return command.add_option(name, value, what)->capture_default_str();
+  };
+  add("--nodes", o.nodes, "Nodes");
+  add("--rounds", o.rounds, "Rounds of the run");
+  add("--policy", policy, kPolicyNames);
+  add("--train", o.schedule.gamma_train, "Train rounds in a row");
+  add("--sync", o.schedule.gamma_sync, "Sync rounds in a row");
+  add("--topology", o.topology, "ring, complete, star, torus, regular:D or file:PATH");
+  add("--model", o.model, "gn-lenet, femnist-cnn, lenet5 or mlp");
+  add("--dataset", o.dataset, "Folder with the four IDX files, plain or .gz");
+  add("--partition", o.partition, "iid, shards:K or dirichlet:ALPHA");
+  add("--local-steps", o.local_steps, "Minibatches per train round");
+  add("--batch-size", o.batch_size, "Samples per minibatch");
+  add("--lr", o.lr, "Learning rate of SGD");
+  add("--seed", o.seed, "Of the model, the partition, the topology and the policy");
+  auto* wh = command.add_option("--budget-wh", o.budget_wh, "Wh each node may spend on training");
+  command.add_option("--budget-fraction", o.budget_fraction, "Or: part of each node's battery")
+      ->excludes(wh);
+  command.add_option("--profile", o.profiles, "Energy profiles, dealt in turn; default: all four")
+      ->delimiter(',');
+  add("--eval-every", o.evaluate_every, "Rounds between evaluations; 0: only at the end");
+  add("--eval-samples", o.evaluate_samples, "Test samples of --eval-every; the end uses all");
+  command.add_option("--set", o.settings, "A further setting of all nodes: round.deadline=2s")
+      ->allow_extra_args(false);
+}
+
+}  // namespace skiptrain::ctl

@@ -1,0 +1,93 @@
+#include "daemon/workload/workload.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "data/idx_reader.h"
+#include "data/partition.h"
+#include "store/safetensors.h"
+
+namespace skiptrain::daemon {
+namespace {
+
+Result<TrainingData> load(const Config& config, const data::LoadOptions& share) {
+  auto train = data::load_idx({config.data.train_images, config.data.train_labels}, share);
+  if (!train) return tl::unexpected(train.error());
+  auto test = data::load_idx({config.data.test_images, config.data.test_labels});
+  if (!test) return tl::unexpected(test.error());
+  // Both files may lack a class; the model needs one output for each that occurs anywhere.
+  const std::uint32_t classes = std::max(train->classes, test->classes);
+  train->classes = classes;
+  test->classes = classes;
+  return TrainingData{std::move(*train), std::move(*test)};
+}
+
+// The FEMNIST CNN has 62 outputs (digits and letters) also on data with fewer classes, so that it
+// is the model of the paper; the others have as many as the data.
+std::uint32_t model_outputs(const Config& config, std::uint32_t classes) {
+  constexpr std::uint32_t kFemnistClasses = 62;
+  if (config.model.classes > 0) return config.model.classes;
+  return config.model.name == "femnist-cnn" ? std::max(kFemnistClasses, classes) : classes;
+}
+
+}  // namespace
+
+Result<TrainingData> load_share(const Config& config) {
+  auto partition = data::parse_partition(config.data.partition);
+  if (!partition) return tl::unexpected(partition.error());
+  return load(config,
+              {.partition = *partition,
+               .seat = {.position = static_cast<std::uint32_t>(config.position()),
+                        .node_count = static_cast<std::uint32_t>(config.cluster.nodes.size()),
+                        .seed = config.run.seed},
+               .limit = static_cast<std::uint32_t>(config.data.train_limit)});
+}
+
+Result<TrainingData> load_undealt(const Config& config) {
+  return load(config, {.partition = data::AllSamples{},
+                       .seat = {},
+                       .limit = static_cast<std::uint32_t>(config.data.train_limit)});
+}
+
+learn::TrainerOptions trainer_options(const Config& config, const data::ImageShape& input,
+                                      std::uint32_t classes) {
+  learn::TrainerOptions options;
+  options.model.name = config.model.name;
+  options.model.hidden.assign(config.model.hidden.begin(), config.model.hidden.end());
+  options.model.input = input;
+  options.model.classes = model_outputs(config, classes);
+  options.local_steps = static_cast<std::uint32_t>(config.train.local_steps);
+  options.local_epochs = static_cast<std::uint32_t>(config.train.local_epochs);
+  options.batch_size = static_cast<std::uint32_t>(config.train.batch_size);
+  options.lr = config.train.lr;
+  options.momentum = config.train.momentum;
+  options.weight_decay = config.train.weight_decay;
+  options.keep_optimizer_state = config.train.keep_optimizer_state;
+  options.threads = static_cast<std::uint32_t>(config.train.threads);
+  options.seed = config.run.seed;
+  options.node = config.node.id;
+  options.mean = config.data.mean;
+  options.std = config.data.std;
+  return options;
+}
+
+Result<ParametersPtr> initial_parameters(const Config& config, const ParameterLayout& layout,
+                                         ParametersPtr drawn) {
+  if (config.model.initial.empty()) return drawn;
+  auto loaded = store::read_safetensors(config.model.initial, &layout);
+  if (!loaded) return tl::unexpected(loaded.error());
+  return loaded->parameters;
+}
+
+energy::TrainRoundWork train_round_work(const Config& config, std::size_t parameter_count,
+                                        std::size_t samples) {
+  // local_epochs passes over the share cost as much as the minibatches they consist of.
+  const std::uint64_t steps_per_epoch =
+      (samples + config.train.batch_size - 1) / config.train.batch_size;
+  const std::uint64_t steps = config.train.local_epochs > 0
+                                  ? config.train.local_epochs * steps_per_epoch
+                                  : config.train.local_steps;
+  return {parameter_count, steps, config.train.batch_size};
+}
+
+}  // namespace skiptrain::daemon

@@ -1,0 +1,40 @@
+// From a configuration to what is trained: data, the trainer's options, what a round costs.
+//
+// The daemon and the simulator both go through here, so that a simulated node trains exactly what
+// the daemon of the same configuration would. Plain functions; blocking where they read files.
+#pragma once
+
+#include <cstddef>
+
+#include "base/error.h"
+#include "daemon/config/config.h"
+#include "data/dataset.h"
+#include "energy/profile.h"
+#include "learn/trainer_options.h"
+#include "model/parameter_layout.h"
+#include "model/parameters.h"
+
+namespace skiptrain::daemon {
+
+// Both sets have the number of classes that occur in either.
+struct TrainingData {
+  data::Dataset train;
+  data::Dataset test;
+};
+// This node's share of the training set, and the whole test set.
+Result<TrainingData> load_share(const Config& config);
+// The training set that is dealt, in the order of its files, for who deals it to many nodes.
+Result<TrainingData> load_undealt(const Config& config);
+
+learn::TrainerOptions trainer_options(const Config& config, const data::ImageShape& input,
+                                      std::uint32_t classes);
+
+// x(0): the file that model.initial names, else `drawn`. kMismatch: a file of another model.
+Result<ParametersPtr> initial_parameters(const Config& config, const ParameterLayout& layout,
+                                         ParametersPtr drawn);
+
+// What the energy model asks for: a train round of a node with `samples` in its share.
+energy::TrainRoundWork train_round_work(const Config& config, std::size_t parameter_count,
+                                        std::size_t samples);
+
+}  // namespace skiptrain::daemon

@@ -1,0 +1,66 @@
+#include "learn/trainer_options.h"
+
+#include <cmath>
+#include <string>
+
+namespace skiptrain::learn {
+namespace {
+
+constexpr std::uint32_t kMaxThreads = 256;
+constexpr std::uint32_t kMaxBatch = 65'536;
+constexpr std::uint32_t kMaxSteps = 1'000'000;
+
+}  // namespace
+
+Status validate(const TrainerOptions& options) {
+  const auto invalid = [](const std::string& message) {
+    return fail(ErrorCode::kInvalidArgument, "train." + message);
+  };
+  if (auto model = validate(options.model); !model) return model;
+  if (options.batch_size < 1 || options.batch_size > kMaxBatch) {
+    return invalid("batch_size = " + std::to_string(options.batch_size) + ": must be from 1 to " +
+                   std::to_string(kMaxBatch));
+  }
+  if (options.local_steps > kMaxSteps || options.local_epochs > kMaxSteps) {
+    return invalid("local_steps and local_epochs: must be at most " + std::to_string(kMaxSteps));
+  }
+  if (!std::isfinite(options.lr) || options.lr <= 0) {
+    return invalid("lr = " + std::to_string(options.lr) + ": must be finite and above 0");
+  }
+  if (!(options.momentum >= 0 && options.momentum < 1)) {
+    return invalid("momentum = " + std::to_string(options.momentum) +
+                   ": must be at least 0 and below 1");
+  }
+  if (!std::isfinite(options.weight_decay) || options.weight_decay < 0) {
+    return invalid("weight_decay = " + std::to_string(options.weight_decay) +
+                   ": must be finite and not negative");
+  }
+  if (options.threads < 1 || options.threads > kMaxThreads) {
+    return invalid("threads = " + std::to_string(options.threads) + ": must be from 1 to " +
+                   std::to_string(kMaxThreads));
+  }
+  if (!std::isfinite(options.mean) || !std::isfinite(options.std) || options.std <= 0) {
+    return fail(ErrorCode::kInvalidArgument,
+                "data.mean and data.std must be finite, and std above 0");
+  }
+  return {};
+}
+
+Status validate(const TrainerOptions& options, const data::Dataset& dataset, const char* which) {
+  if (auto valid = dataset.validate(); !valid) return valid;
+  if (dataset.size() == 0) return {};
+  if (dataset.shape != options.model.input) {
+    return fail(ErrorCode::kMismatch,
+                std::string("the ") + which + " images are " + data::to_string(dataset.shape) +
+                    ", but the model takes " + data::to_string(options.model.input));
+  }
+  if (dataset.classes > options.model.classes) {
+    return fail(ErrorCode::kMismatch, std::string("the ") + which + " labels name " +
+                                          std::to_string(dataset.classes) +
+                                          " classes, but the model tells only " +
+                                          std::to_string(options.model.classes) + " apart");
+  }
+  return {};
+}
+
+}  // namespace skiptrain::learn

@@ -1,0 +1,85 @@
+// What one worker computes with: a module, its gradients, the optimizer's scratch memory, the
+// memory of a minibatch. Inside lib/learn only.
+//
+// A node is a guest in a workspace for the length of one call: its parameters are copied in, and
+// what it gets depends on nothing that an earlier guest left behind. The module's parameters are
+// views into one contiguous float32 buffer, so taking a start and giving a snapshot are one memcpy
+// each, and the optimizer is one loop over the buffer.
+//
+// One thread at a time, any thread. Methods may throw c10::Error and std::bad_alloc.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <stop_token>
+#include <vector>
+
+#include "base/error.h"
+#include "base/ids.h"
+#include "data/dataset.h"
+#include "learn/batch.h"
+#include "learn/flat_module.h"
+#include "learn/models.h"
+#include "learn/trainer_options.h"
+#include "model/parameters.h"
+#include "ports/trainer.h"
+
+namespace skiptrain::learn {
+
+// What all workers and nodes have in common.
+struct TrainingSetup {
+  TrainerOptions options;  // valid; `node` is not looked at
+  std::shared_ptr<const data::Dataset> train;
+  std::shared_ptr<const data::Dataset> test;
+};
+
+// What is a node's own, from one round to the next.
+struct NodeState {
+  NodeId node;
+  std::vector<std::uint32_t> samples;  // its share: indices into the training set
+  // With keep_optimizer_state, the momentum of its last round; empty before the first.
+  std::vector<float> velocity;
+};
+
+// kUnavailable: asked to stop.
+tl::unexpected<Error> cancelled();
+
+class Workspace {
+ public:
+  // `setup` must outlive it. The module starts as x(0).
+  explicit Workspace(const TrainingSetup& setup);
+
+  const ParameterLayout& layout() const { return flat_.layout(); }
+  std::span<const float> values() { return flat_.values(); }
+
+  // One round's local steps of `state`'s node. The outcome's parameters come from `pool`. On
+  // failure the node's kept momentum is forgotten.
+  Result<ports::TrainOutcome> train(const ports::TrainRequest& request, NodeState& state,
+                                    ParametersPool& pool);
+  Result<ports::Evaluation> evaluate(const Parameters& parameters, std::uint64_t max_samples,
+                                     const std::stop_token& cancel);
+
+ private:
+  struct Progress {
+    double loss_sum = 0.0;
+    std::uint64_t steps = 0;
+    std::uint64_t samples = 0;
+  };
+
+  Status load(const Parameters& parameters, const char* what);
+  // The optimizer's state at the start of a round of `state`'s node; empty without momentum.
+  std::span<float> velocity_for(NodeState& state);
+  Result<Progress> run_local_steps(const ports::TrainRequest& request, const NodeState& state,
+                                   std::span<float> velocity);
+  // One minibatch of SGD; the loss before the step.
+  double step(std::span<const std::uint32_t> samples, std::span<float> velocity);
+
+  const TrainingSetup& setup_;
+  std::unique_ptr<Model> model_;
+  FlatModule flat_;
+  BatchBuffer batch_;
+  std::vector<float> scratch_velocity_;  // of rounds whose momentum nobody keeps
+};
+
+}  // namespace skiptrain::learn

@@ -1,0 +1,304 @@
+// Measures what it costs to train many virtual nodes through a TrainerGroup, next to the same steps
+// in a bare loop in the same run: the floor.
+//
+//   sim_train_bench [--handles N] [--steps S] [--workers W]... [--repeats R]
+//
+// GN-LeNet on 1x28x28, batch 32, one thread within an operator. For each number of workers W, and
+// in turns, so that whatever else the machine does falls on all alike:
+//   bare    one thread: module, loss, gradients, SGD on one minibatch; no group, no data set
+//   bare xW the same in W threads at once, each with a module of its own: what caches, clocks and
+//           the allocator take when all cores work
+//   group   N handles, S steps each, pulled by W threads
+// Times are of one step in one thread: wall time, and processor time, which other programs on the
+// machine disturb less.
+// First comes the memory of N handles with two parameter buffers for each, and that of one handle;
+// after each W, what evaluations take when W run at once.
+#include <malloc.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <memory>
+#include <numeric>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include <torch/torch.h>
+
+#include "base/check.h"
+#include "base/rng.h"
+#include "learn/flat_module.h"
+#include "learn/memory.h"
+#include "learn/models.h"
+#include "learn/sgd.h"
+#include "learn/threads.h"
+#include "learn/trainer_group.h"
+
+namespace skiptrain::learn {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::uint32_t kSamples = 60'000;  // of the training set, as in Fashion-MNIST
+constexpr std::uint32_t kBatch = 32;
+constexpr int kMinBareSteps = 50;
+constexpr std::uint32_t kEvaluated = 1000;  // samples
+constexpr int kEvaluations = 5;
+
+struct Settings {
+  std::uint32_t handles = 256;
+  std::uint32_t steps = 10;  // of a handle's train round
+  int repeats = 5;
+  std::vector<std::uint32_t> workers;
+};
+
+double seconds_since(Clock::time_point begin) {
+  return std::chrono::duration<double>(Clock::now() - begin).count();
+}
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
+double resident_mb() {
+  std::ifstream statm("/proc/self/statm");
+  std::size_t total = 0;
+  std::size_t resident = 0;
+  statm >> total >> resident;
+  return static_cast<double>(resident) * static_cast<double>(::sysconf(_SC_PAGESIZE)) / 1e6;
+}
+
+// What the allocator has lent out.
+std::size_t heap_bytes() {
+#ifdef __GLIBC__
+  const auto info = ::mallinfo2();
+  return info.uordblks + info.hblkhd;
+#else
+  return static_cast<std::size_t>(resident_mb() * 1e6);
+#endif
+}
+
+data::Dataset noise(const ModelSpec& model, std::uint32_t count) {
+  Rng rng(1);
+  data::Dataset dataset{model.input, model.classes, {}, {}};
+  dataset.pixels.resize(count * model.input.value_count());
+  dataset.labels.resize(count);
+  for (auto& pixel : dataset.pixels) pixel = static_cast<std::uint8_t>(rng.next() >> 56);
+  for (auto& label : dataset.labels) label = static_cast<std::uint8_t>(rng.below(model.classes));
+  return dataset;
+}
+
+class BareLoop {
+ public:
+  BareLoop()
+      : model_(make_model(ModelSpec{}, 1)),
+        flat_(model_->module()),
+        images_(torch::rand({kBatch, 1, 28, 28})),
+        labels_(torch::randint(10, {kBatch}, at::kLong)) {}
+
+  void run(int steps) {
+    use_threads(1);
+    model_->module().train();
+    for (int i = 0; i < steps; ++i) {
+      flat_.zero_gradients();
+      const at::Tensor loss = torch::cross_entropy_loss(model_->forward(images_), labels_);
+      loss.backward();
+      // So small that the loop goes on learning nothing for as long as it is measured.
+      sgd_step({.lr = 1e-6}, flat_.values(), flat_.gradients(), {});
+    }
+  }
+
+ private:
+  std::unique_ptr<Model> model_;
+  FlatModule flat_;
+  at::Tensor images_;
+  at::Tensor labels_;
+};
+
+// Of one step in one thread.
+struct StepTime {
+  double wall_ms = 0.0;
+  double cpu_ms = 0.0;
+};
+
+double process_cpu_seconds() {
+  timespec now{};
+  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) / 1e9;
+}
+
+// Runs `work(i)` in `threads` threads at once, which together do `steps` steps.
+template <typename Work>
+StepTime timed(std::size_t threads, double steps, Work&& work) {
+  const double cpu_begin = process_cpu_seconds();
+  const auto begin = Clock::now();
+  {
+    std::vector<std::jthread> running;
+    for (std::size_t i = 0; i < threads; ++i) running.emplace_back([&work, i] { work(i); });
+  }
+  const double wall = seconds_since(begin);
+  return {wall * 1e3 * static_cast<double>(threads) / steps,
+          (process_cpu_seconds() - cpu_begin) * 1e3 / steps};
+}
+
+using Loops = std::vector<std::unique_ptr<BareLoop>>;
+
+StepTime time_bare(Loops& loops, int steps) {
+  return timed(loops.size(), static_cast<double>(loops.size()) * steps,
+               [&](std::size_t i) { loops[i]->run(steps); });
+}
+
+using Handles = std::vector<std::unique_ptr<ports::Trainer>>;
+
+// Every sample goes to one handle.
+Handles make_handles(const TrainerGroup& group, std::uint32_t count) {
+  Handles handles;
+  for (std::uint32_t node = 0; node < count; ++node) {
+    std::vector<std::uint32_t> share;
+    for (std::uint32_t sample = node; sample < kSamples; sample += count) share.push_back(sample);
+    auto handle = group.trainer(NodeId(node), std::move(share));
+    SKIPTRAIN_CHECK(handle.has_value(), "the bench's shares lie in its data set");
+    handles.push_back(std::move(*handle));
+  }
+  return handles;
+}
+
+// A train round of all handles; `models` are taken and replaced.
+StepTime time_group(Handles& handles, std::vector<ParametersPtr>& models, std::uint32_t workers,
+                    const Settings& settings, std::uint64_t round) {
+  std::atomic<std::size_t> next = 0;
+  return timed(workers, static_cast<double>(handles.size()) * settings.steps, [&](std::size_t) {
+    for (std::size_t node = next++; node < handles.size(); node = next++) {
+      auto outcome = handles[node]->train({Round(round), models[node]});
+      SKIPTRAIN_CHECK(outcome.has_value(), "the bench's training stays finite");
+      models[node] = outcome->parameters;
+    }
+  });
+}
+
+StepTime median(const std::vector<StepTime>& times) {
+  std::vector<double> wall;
+  std::vector<double> cpu;
+  for (const StepTime& time : times) {
+    wall.push_back(time.wall_ms);
+    cpu.push_back(time.cpu_ms);
+  }
+  return {median(wall), median(cpu)};
+}
+
+void print(std::uint32_t workers, const char* what, const StepTime& time, const StepTime& floor) {
+  std::printf("%7u  %-8s %10.3f %10.3f %12.3f %12.3f\n", workers, what, time.wall_ms, time.cpu_ms,
+              time.wall_ms / floor.wall_ms, time.cpu_ms / floor.cpu_ms);
+  std::fflush(stdout);
+}
+
+void measure(const Settings& settings, const TrainerOptions& options,
+             const std::shared_ptr<const data::Dataset>& dataset, std::uint32_t workers) {
+  const auto group = TrainerGroup::create(options, dataset, dataset,
+                                          {.workers = workers, .idle_buffers = settings.handles});
+  SKIPTRAIN_CHECK(group.has_value(), "the bench's options are valid");
+  Handles handles = make_handles(*group, settings.handles);
+  std::vector<ParametersPtr> models(handles.size(), group->initial_parameters());
+  Loops alone;
+  Loops crowd;
+  alone.push_back(std::make_unique<BareLoop>());
+  for (std::uint32_t i = 0; i < workers; ++i) crowd.push_back(std::make_unique<BareLoop>());
+  const int bare_steps =
+      std::max(kMinBareSteps, static_cast<int>(settings.handles * settings.steps / workers / 4));
+  std::vector<StepTime> bare;
+  std::vector<StepTime> crowded;
+  std::vector<StepTime> grouped;
+  (void)time_bare(alone, kMinBareSteps);
+  (void)time_bare(crowd, kMinBareSteps);
+  (void)time_group(handles, models, workers, settings, 0);
+  for (int repeat = 1; repeat <= settings.repeats; ++repeat) {
+    bare.push_back(time_bare(alone, bare_steps));
+    if (workers > 1) crowded.push_back(time_bare(crowd, bare_steps));
+    grouped.push_back(
+        time_group(handles, models, workers, settings, static_cast<std::uint64_t>(repeat)));
+  }
+  const StepTime evaluation =
+      timed(workers, static_cast<double>(workers) * kEvaluations, [&](std::size_t i) {
+        for (int repeat = 0; repeat < kEvaluations; ++repeat) {
+          const auto measured = handles[i % handles.size()]->evaluate(*models[0], kEvaluated);
+          SKIPTRAIN_CHECK(measured.has_value(), "the bench's evaluation stays finite");
+        }
+      });
+  const StepTime floor = median(bare);
+  print(workers, "bare", floor, floor);
+  if (workers > 1) print(workers, "bare xW", median(crowded), floor);
+  print(workers, "group", median(grouped), floor);
+  std::printf("%7u  evaluation of %u samples: %.1f ms in each thread\n", workers, kEvaluated,
+              evaluation.wall_ms);
+}
+
+void measure_memory(const Settings& settings, const TrainerOptions& options,
+                    const std::shared_ptr<const data::Dataset>& dataset) {
+  const auto group = TrainerGroup::create(options, dataset, dataset);
+  SKIPTRAIN_CHECK(group.has_value(), "the bench's options are valid");
+  // Buffers before handles, which leave free memory behind.
+  const double empty = resident_mb();
+  {
+    const Handles handles = make_handles(*group, settings.handles);
+    std::vector<MutableParametersPtr> buffers;
+    for (std::uint32_t i = 0; i < 2 * settings.handles; ++i) {
+      buffers.push_back(group->pool().acquire());
+      std::memset(buffers.back()->values().data(), 0, buffers.back()->bytes().size());
+    }
+    const double parameters_mb =
+        2.0 * settings.handles * static_cast<double>(group->layout().parameter_count()) * 4 / 1e6;
+    std::printf(
+        "%u nodes with two buffers each: %.1f MB more, of which parameters %.1f MB; "
+        "%.1f MB resident in all\n",
+        settings.handles, resident_mb() - empty, parameters_mb, resident_mb());
+  }
+  constexpr std::uint32_t kMany = 20'000;
+  const std::size_t before = heap_bytes();
+  const Handles many = make_handles(*group, kMany);
+  std::printf("a handle: %.0f bytes, its %.0f samples included\n",
+              static_cast<double>(heap_bytes() - before) / kMany,
+              static_cast<double>(kSamples) / kMany);
+}
+
+int run(int argc, char** argv) {
+  Settings settings;
+  for (int i = 1; i + 1 < argc; i += 2) {
+    const std::string_view flag = argv[i];
+    const auto value = static_cast<std::uint32_t>(std::atol(argv[i + 1]));
+    SKIPTRAIN_CHECK(value > 0, "a flag's value is a number above 0");
+    if (flag == "--handles") settings.handles = value;
+    if (flag == "--steps") settings.steps = value;
+    if (flag == "--repeats") settings.repeats = static_cast<int>(value);
+    if (flag == "--workers") settings.workers.push_back(value);
+  }
+  if (settings.workers.empty()) settings.workers = {1, 2};
+  keep_freed_memory(*std::max_element(settings.workers.begin(), settings.workers.end()));
+  const TrainerOptions options{.local_steps = settings.steps, .batch_size = kBatch, .lr = 0.01};
+  const auto dataset = std::make_shared<const data::Dataset>(noise(options.model, kSamples));
+  measure_memory(settings, options, dataset);
+  std::printf("\ngn-lenet 1x28x28, batch %u: %u handles, %u steps each; medians of %d\n", kBatch,
+              settings.handles, settings.steps, settings.repeats);
+  std::printf("%7s  %-8s %10s %10s %12s %12s\n", "workers", "", "wall ms", "CPU ms", "wall : bare",
+              "CPU : bare");
+  for (const std::uint32_t workers : settings.workers) {
+    measure(settings, options, dataset, workers);
+  }
+  std::printf("%.1f MB resident\n", resident_mb());
+  return 0;
+}
+
+}  // namespace
+}  // namespace skiptrain::learn
+
+int main(int argc, char** argv) {
+  return skiptrain::learn::run(argc, argv);
+}
