@@ -36,6 +36,7 @@ class Neighbourhood {
 
   // In NodeId order.
   const FlatMap<NodeId, Neighbour>& all() const { return neighbours_; }
+  FlatMap<NodeId, Neighbour>& all() { return neighbours_; }
   // nullptr if it is none of ours.
   Neighbour* find(NodeId node);
   const Neighbour* find(NodeId node) const;

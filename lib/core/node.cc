@@ -18,15 +18,15 @@ Node::Node(NodeOptions options)
 void Node::step(const Event& event, Instant now, Effects& effects) {
   SKIPTRAIN_CHECK(now >= now_, "time never goes back");
   now_ = now;
-  effects_.clear();
+  effects.clear();
+  effects_.swap(effects);
   if (phase_ != Phase::kFailed) {
     std::visit([this](const auto& e) { on(e); }, event);
     make_progress();
   } else if (const auto* request = std::get_if<StateRequested>(&event)) {
     effects_.push_back(RefuseState{request->request});
   }
-  effects.clear();
-  effects.swap(effects_);
+  effects_.swap(effects);
 }
 
 std::optional<Instant> Node::next_deadline() const {

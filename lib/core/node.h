@@ -71,7 +71,8 @@ class Node {
     step(event, now, effects);
     return effects;
   }
-  // The same, into `effects`, whose former contents are dropped and whose memory is used again.
+  // The same, into `effects`, whose former contents are dropped and whose memory is used again:
+  // one such buffer serves many nodes, and none keeps one of its own.
   void step(const Event& event, Instant now, Effects& effects);
   // When `step(Tick, ...)` is due; nullopt: nothing is timed.
   std::optional<Instant> next_deadline() const;

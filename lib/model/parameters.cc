@@ -14,15 +14,6 @@ namespace skiptrain {
 static_assert(std::endian::native == std::endian::little,
               "the wire and the files hold little-endian float32, and no copy swaps bytes");
 
-void Parameters::Free::operator()(float* data) const {
-  if (owned) ::operator delete[](data, std::align_val_t(kAlignment));
-}
-
-Parameters::Parameters(std::size_t count)
-    : count_(count),
-      data_(static_cast<float*>(
-          ::operator new[](count * sizeof(float), std::align_val_t(kAlignment)))) {}
-
 // Idle blocks of memory, each for one Parameters with its reference count before it and its data
 // behind it: whoever comes for the one finds the others in the next cache lines.
 class PooledBlocks {
@@ -46,6 +37,8 @@ class PooledBlocks {
       if (!idle_.empty()) {
         std::byte* block = idle_.back();
         idle_.pop_back();
+        // Written to soon; of many small models, not all are in the cache.
+        if (idle_.size() >= kSoonUsed) __builtin_prefetch(idle_[idle_.size() - kSoonUsed], 1);
         return block;
       }
     }
@@ -78,11 +71,22 @@ class PooledBlocks {
     ::operator delete(block, std::align_val_t(Parameters::kAlignment));
   }
 
+  static constexpr std::size_t kSoonUsed = 4;
+
   std::size_t parameter_count_;
   std::size_t keep_;
   std::mutex mutex_;
   std::vector<std::byte*> idle_;
 };
+
+void Parameters::Free::operator()(float* data) const {
+  if (owned) ::operator delete[](data, std::align_val_t(kAlignment));
+}
+
+Parameters::Parameters(std::size_t count)
+    : count_(count),
+      data_(static_cast<float*>(
+          ::operator new[](count * sizeof(float), std::align_val_t(kAlignment)))) {}
 
 namespace {
 

@@ -61,7 +61,12 @@ void Agenda::push_common(Entry entry) {
 void Agenda::insert(const Entry& entry) {
   if (width_ > 0) {
     if (const std::uint64_t number = bucket_number(entry.when); number < base_ + kBuckets) {
-      bucket(number).push_back(entry);
+      auto& entries = bucket(number);
+      if (entries.capacity() == 0 && !spare_.empty()) {
+        entries.swap(spare_.back());
+        spare_.pop_back();
+      }
+      entries.push_back(entry);
       ++in_ring_;
       return;
     }
@@ -102,16 +107,20 @@ bool Agenda::open_window() {
   auto& entries = bucket(base_);
   in_ring_ -= entries.size();
   unsorted_.clear();
-  unsorted_.swap(entries);
+  if (unsorted_.capacity() > 0) spare_.push_back(std::move(unsorted_));
+  unsorted_ = std::move(entries);
   while (!later_.empty() && later_.top().when < window_end_) unsorted_.push_back(later_.pop());
   // What is behind a fault that strikes within this time waits for it.
   const auto behind = std::partition(unsorted_.begin(), unsorted_.end(),
                                      [this](const Entry& e) { return e.when < window_end_; });
-  entries.assign(behind, unsorted_.end());
+  if (behind != unsorted_.end()) entries.assign(behind, unsorted_.end());
   in_ring_ += entries.size();
   unsorted_.erase(behind, unsorted_.end());
   if (unsorted_.empty()) return false;
   sort_taken();
+  std::size_t nodes = 1;
+  for (std::size_t i = 1; i < taken_.size(); ++i) nodes += taken_[i].node != taken_[i - 1].node;
+  entries_per_node_ = taken_.size() / nodes;
   in_window_ = true;
   current_node_ = kNobody;
   return true;

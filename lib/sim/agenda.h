@@ -52,8 +52,9 @@ class Agenda {
   Entry pop_common();
   // False at the end of the window. What a node plans for itself within the window is in it.
   bool next_in_window(Entry& entry);
-  // What will come so many entries after the next one, for those who fetch memory ahead of time;
-  // nullptr behind the end of the window.
+  // For those who fetch memory ahead of time: how many entries of the window a node has on average,
+  // at least 1; and what will come so many entries after the next one, nullptr behind the end.
+  std::size_t entries_per_node() const { return entries_per_node_; }
   const Entry* upcoming(std::size_t entries_ahead) const {
     const std::size_t place = next_taken_ + entries_ahead;
     return place < taken_.size() ? &taken_[place] : nullptr;
@@ -82,12 +83,15 @@ class Agenda {
   std::uint64_t base_ = 0;   // number of the first bucket that may hold anything
   std::size_t in_ring_ = 0;
   std::vector<std::vector<Entry>> ring_;
+  // Memory of buckets that were emptied, the last one on top: it is still in the cache.
+  std::vector<std::vector<Entry>> spare_;
 
   // The open window: sorted by node, then in the order of entries.
   bool in_window_ = false;
   Instant window_end_;
   std::vector<Entry> taken_;
   std::size_t next_taken_ = 0;
+  std::size_t entries_per_node_ = 1;
   std::uint32_t current_node_ = kNobody;
   EntryHeap own_;  // what the current node planned for itself within the window
   std::vector<Entry> unsorted_;

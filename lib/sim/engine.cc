@@ -9,6 +9,10 @@
 namespace skiptrain::sim {
 namespace {
 
+// How many nodes ahead the two steps of fetching are.
+constexpr std::size_t kNodesFar = 4;
+constexpr std::size_t kNodesNear = 2;
+
 // Of a table that grows while messages come in, also what is not yet used.
 template <typename Key, typename Value>
 void fetch_table(const FlatMap<Key, Value>& table) {
@@ -83,7 +87,7 @@ Outcome Simulation::Engine::run(std::stop_token stop, const std::function<bool()
       return cancel_.stop_requested() ? Outcome::kStopped : Outcome::kEnded;
     }
     if (pause_when && pause_when()) return Outcome::kPaused;
-    if (options_.step_limit > 0 && steps_ >= options_.step_limit) return Outcome::kStepLimit;
+    if (is_at_step_limit()) return Outcome::kStepLimit;
     if (agenda_.empty()) return Outcome::kStalled;
     advance();
   }
@@ -105,7 +109,8 @@ void Simulation::Engine::advance() {
   Entry entry;
   while (agenda_.next_in_window(entry)) {
     prefetch();
-    if (!cancel_.stop_requested()) dispatch(entry);
+    // The rest of the window is let go of.
+    if (!cancel_.stop_requested() && !is_at_step_limit()) dispatch(entry);
   }
 }
 
@@ -113,28 +118,31 @@ void Simulation::Engine::advance() {
 // so it is fetched while the nodes before are taken through their steps: first what an entry tells,
 // then what that points to.
 void Simulation::Engine::prefetch() const {
-  constexpr std::size_t kFar = 16;
-  constexpr std::size_t kNear = 8;
-  if (const Entry* far = agenda_.upcoming(kFar)) {
-    if (far->what == Happening::kParcel) fetch(&network_.parcel(far->payload));
+  const std::size_t far_ahead = kNodesFar * agenda_.entries_per_node();
+  const std::size_t near_ahead = kNodesNear * agenda_.entries_per_node();
+  if (const Entry* far = agenda_.upcoming(far_ahead)) {
+    if (far->what == Happening::kParcel) network_.prefetch_arrival(*far);
     if (far->what == Happening::kMixed) mixes_.prefetch_far(far->payload);
-    if (agenda_.upcoming(kFar - 1)->node != far->node) fetch(&nodes_[far->node]);
+    if (agenda_.upcoming(far_ahead - 1)->node != far->node) fetch(&nodes_[far->node]);
   }
-  const Entry* near = agenda_.upcoming(kNear);
+  const Entry* near = agenda_.upcoming(near_ahead);
   if (near == nullptr) return;
   const VirtualNode& node = nodes_[near->node];
   if (near->what == Happening::kParcel) {
     const auto* update = std::get_if<core::UpdateReceived>(&network_.parcel(near->payload).event);
-    if (update != nullptr) fetch(update->update.parameters.get(), kFewParametersBytes);
+    if (update != nullptr) fetch_parameters(update->update.parameters.get(), initial_->size());
   } else if (near->what == Happening::kTrained) {
     fetch(node.job.trainer);
-    fetch(node.job.request.start.get(), kFewParametersBytes);
+    fetch_parameters(node.job.request.start.get(), initial_->size());
+    network_.prefetch_sending(near->node);
   } else if (near->what == Happening::kMixed) {
     mixes_.prefetch_near(near->payload);
   }
-  if (agenda_.upcoming(kNear - 1)->node == near->node || !node.core) return;
-  fetch_table(node.core->neighbours().all());
-  fetch_table(node.core->inbox().current());
+  if (agenda_.upcoming(near_ahead - 1)->node != near->node && node.core) {
+    if (node.committed.parameters) fetch(node.committed.parameters.get(), 1);
+    fetch_table(node.core->neighbours().all());
+    fetch_table(node.core->inbox().current());
+  }
 }
 
 void Simulation::Engine::dispatch(const Entry& entry) {

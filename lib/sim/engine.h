@@ -83,6 +83,7 @@ class Simulation::Engine {
   void finish_mix(const Entry& entry);
   void deliver_evaluations(std::optional<Round> before);
   bool is_over() const;
+  bool is_at_step_limit() const { return options_.step_limit > 0 && steps_ >= options_.step_limit; }
   void abandon_jobs();
 
   // engine_effects.cc: what a step asks for.

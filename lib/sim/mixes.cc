@@ -49,7 +49,7 @@ void Mixes::prefetch_far(MixIndex index) const {
 
 void Mixes::prefetch_near(MixIndex index) const {
   for (const core::MixInput& input : slots_[index].mix.inputs) {
-    fetch(input.parameters.get(), kFewParametersBytes);
+    fetch_parameters(input.parameters.get(), pool_.parameter_count());
   }
 }
 

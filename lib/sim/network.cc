@@ -5,12 +5,16 @@
 #include <utility>
 
 #include "base/check.h"
+#include "sim/prefetch.h"
 
 namespace skiptrain::sim {
 namespace {
 
 constexpr std::uint64_t kJitterStream = 0x6a6974746572;
 constexpr std::uint64_t kTroubleStream = 0x74726f75626c65;
+
+// A node in passing sends its update a few parcels later than its last neighbour.
+constexpr std::size_t kSoonUsed = 4;
 
 Duration sending_time(Bytes bytes, double bytes_per_s) {
   if (std::isinf(bytes_per_s)) return Duration(0);
@@ -91,8 +95,22 @@ ParcelIndex Network::make_parcel(core::Event event, Bytes bytes, std::uint64_t r
   }
   const ParcelIndex index = free_parcels_.back();
   free_parcels_.pop_back();
+  if (free_parcels_.size() >= kSoonUsed) {
+    fetch(&parcels_[free_parcels_[free_parcels_.size() - kSoonUsed]]);
+  }
   parcels_[index] = {std::move(event), bytes, request, 0};
   return index;
+}
+
+void Network::prefetch_arrival(const Entry& entry) const {
+  fetch(&parcels_[entry.payload]);
+  fetch(&epochs_[entry.key()]);
+}
+
+void Network::prefetch_sending(Position from) const {
+  const DirectionIndex first = first_outgoing(from);
+  fetch(&directions_[first], (end_outgoing(from) - first) * sizeof(Direction));
+  fetch(&sent_[from]);
 }
 
 void Network::release(ParcelIndex index) {
@@ -126,7 +144,7 @@ void Network::send_update(Position from, std::span<const NodeId> to, const Model
   ++parcels_[parcel].references;  // until all are on their way
   DirectionIndex index = first_outgoing(from);
   for (const NodeId node : to) {
-    while (directions_[index].to != node.value()) ++index;
+    while (directions_[index].to != node.value()) ++index;  // both ascend; ids are positions
     const Direction& direction = directions_[index];
     if (!direction.up) continue;
     count_sent(from, bytes);

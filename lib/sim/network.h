@@ -85,6 +85,10 @@ class Network {
   // What a kParcel or kNotice entry carries, and giving it up once it was delivered.
   const Parcel& parcel(ParcelIndex index) const { return parcels_[index]; }
   void release(ParcelIndex index);
+  // What the arrival of a kParcel entry will look at.
+  void prefetch_arrival(const Entry& entry) const;
+  // What a node's sending to its neighbours will.
+  void prefetch_sending(Position from) const;
   // False if the link broke since the parcel of a kParcel entry was sent.
   bool is_current(const Entry& entry) const { return epochs_[entry.key()] == entry.epoch; }
   // A kDirectionFree entry has come: starts what is next in its queue.

@@ -78,7 +78,7 @@ struct SimulationOptions {
   // nothing else differs. Where the order matters (`pause_when`, faults at commits) it is kept
   // anyway.
   bool in_time_order = false;
-  // Steps after which `run` gives up with kStepLimit; 0: none.
+  // Steps after which `run` gives up with kStepLimit, for good; 0: none.
   std::uint64_t step_limit = 0;
   // x(0) by position, if nodes are to start apart; empty: all from the trainer's.
   std::function<ParametersPtr(Position)> initial;
