@@ -46,7 +46,8 @@ void add_flags(CLI::App& app, Flags& flags) {
   app.add_option("--faults", o.faults, "A TOML file of what goes wrong");
   app.add_option("--network-seed", o.network_seed, "Of delays and losses; default: --seed");
   app.add_option("--end-samples", o.end_samples, "Test samples at the end; default: all");
-  app.add_option("--workers", o.workers, "Threads; default: one per processor");
+  app.add_option("--workers", o.workers,
+                 "Threads; default: one per processor, for the quadratic trainer one");
   app.add_option("--compare", o.compare, "Policies, a run each: dpsgd,skiptrain")->delimiter(',');
   app.add_option("--sweep", o.sweep, "A run for each pair: train=1..4,sync=1..4");
   app.add_option("--checkpoint", o.checkpoint, "Keep this file up to date, to resume from");
@@ -138,7 +139,9 @@ ExitCode run_simulator(const std::vector<std::string>& arguments, Screen& screen
   }
   flags.options.command = command_text(arguments);
   if (flags.options.workers == 0) {
-    flags.options.workers = std::max(1u, std::thread::hardware_concurrency());
+    // A step of the quadratic trainer costs less than handing it to another thread.
+    const bool alone = flags.options.trainer == kQuadraticTrainer;
+    flags.options.workers = alone ? 1 : std::max(1u, std::thread::hardware_concurrency());
   }
   // Before the first of them starts.
   learn::keep_freed_memory(std::min(flags.options.workers, kMaxSimWorkers));

@@ -28,7 +28,7 @@ struct SimOptions {
   std::string faults;                         // a TOML file; empty: none
   std::optional<std::uint64_t> network_seed;  // default: run.seed
   std::uint64_t end_samples = 0;              // of the test set, at the end; 0: all
-  std::uint32_t workers = 0;                  // 0: one per processor
+  std::uint32_t workers = 0;                  // 0: as many as are of use
 
   std::vector<std::string> compare;  // policies, one run each
   std::string sweep;                 // "train=1..4,sync=1..4", one run per cell

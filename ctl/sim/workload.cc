@@ -104,6 +104,7 @@ Status fill_options(const SimOptions& options, const SimPlan& plan, sim::Simulat
   out.end_samples = options.end_samples;
   out.snapshot_every = options.checkpoint.empty() ? 0 : options.checkpoint_every;
   out.workers = plan.workers;
+  out.in_time_order = !options.event_log.empty();
   auto network = load_network(options.network, out.topology.node_count());
   if (!network) return tl::unexpected(network.error());
   out.network = *std::move(network);

@@ -28,6 +28,9 @@ class FlatMap {
   const_iterator end() const { return entries_.end(); }
   std::size_t size() const { return entries_.size(); }
   bool empty() const { return entries_.empty(); }
+  // Entries that fit in the memory it has, and where that is.
+  std::size_t capacity() const { return entries_.capacity(); }
+  const Entry* data() const { return entries_.data(); }
   // Keeps its memory.
   void clear() { entries_.clear(); }
 

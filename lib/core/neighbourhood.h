@@ -14,16 +14,17 @@
 
 namespace skiptrain::core {
 
+// With its NodeId one cache line, of a table that every step walks through.
 struct Neighbour {
   bool ever_connected = false;
   bool connected = false;
-  Incarnation incarnation;
   Activity activity = Activity::kRunning;
+  std::uint32_t degree = 0;  // as its last update said; 0 before one
+  Incarnation incarnation;
   // The round it was last known to work on: as it announced, or that of its last update.
   Round round;
   // The round whose update we expect next from it: as it announced, or one past its last update.
   Round next_round;
-  std::uint32_t degree = 0;  // as its last update said; 0 before one
   double last_weight = 0.0;  // in our last mix
   std::uint64_t late = 0;    // its updates that came after their round
   std::uint64_t missed = 0;  // rounds closed without its update though we waited for it
@@ -35,6 +36,7 @@ class Neighbourhood {
 
   // In NodeId order.
   const FlatMap<NodeId, Neighbour>& all() const { return neighbours_; }
+  FlatMap<NodeId, Neighbour>& all() { return neighbours_; }
   // nullptr if it is none of ours.
   Neighbour* find(NodeId node);
   const Neighbour* find(NodeId node) const;

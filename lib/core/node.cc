@@ -15,24 +15,18 @@ Node::Node(NodeOptions options)
       policy_({options_.run_seed, options_.id, options_.total_rounds}, options_.schedule),
       energy_(options_.budget, options_.energy_per_train_round, options_.energy_spent) {}
 
-Effects Node::step(const Event& event, Instant now) {
-  Effects effects;
-  step(event, now, effects);
-  return effects;
-}
-
 void Node::step(const Event& event, Instant now, Effects& effects) {
   SKIPTRAIN_CHECK(now >= now_, "time never goes back");
   now_ = now;
-  effects_.clear();
+  effects.clear();
+  effects_.swap(effects);
   if (phase_ != Phase::kFailed) {
     std::visit([this](const auto& e) { on(e); }, event);
     make_progress();
   } else if (const auto* request = std::get_if<StateRequested>(&event)) {
     effects_.push_back(RefuseState{request->request});
   }
-  effects.clear();
-  effects.swap(effects_);
+  effects_.swap(effects);
 }
 
 std::optional<Instant> Node::next_deadline() const {

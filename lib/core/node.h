@@ -66,8 +66,13 @@ class Node {
   explicit Node(NodeOptions options);
 
   // Must not be called again from within the handling of its effects.
-  Effects step(const Event& event, Instant now);
-  // The same, into `effects`, whose former contents are dropped and whose memory is used again.
+  Effects step(const Event& event, Instant now) {
+    Effects effects;
+    step(event, now, effects);
+    return effects;
+  }
+  // The same, into `effects`, whose former contents are dropped and whose memory is used again:
+  // one such buffer serves many nodes, and none keeps one of its own.
   void step(const Event& event, Instant now, Effects& effects);
   // When `step(Tick, ...)` is due; nullopt: nothing is timed.
   std::optional<Instant> next_deadline() const;
@@ -81,6 +86,7 @@ class Node {
   const TrainingPolicy& policy() const { return policy_; }
   const EnergyBudget& energy() const { return energy_; }
   const Neighbourhood& neighbours() const { return neighbours_; }
+  const UpdateInbox& inbox() const { return controller_.inbox(); }
   const UpdateCounters& update_counters() const { return controller_.inbox().counters(); }
   // Updates held for this round and the next: at most two per neighbour.
   std::size_t updates_held() const { return controller_.inbox().held(); }

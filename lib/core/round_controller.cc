@@ -74,14 +74,14 @@ std::vector<MixInput> RoundController::close(Neighbourhood& neighbours, RoundRec
   double own_weight = 1.0;
   std::vector<MixInput> inputs;
   inputs.reserve(inbox_.current().size() + 1);
-  for (const auto& [id, neighbour] : neighbours.all()) {
-    double weight = 0.0;
-    if (const auto update = inbox_.current().find(id); update != inbox_.current().end()) {
-      weight = metropolis_hastings_weight(own_->degree, update->second.degree);
-      inputs.push_back({id, weight, update->second.parameters});
+  for (auto& [id, neighbour] : neighbours.all()) {
+    neighbour.last_weight = 0.0;
+    if (ModelUpdate* update = inbox_.find(id)) {
+      const double weight = metropolis_hastings_weight(own_->degree, update->degree);
+      neighbour.last_weight = weight;
+      inputs.push_back({id, weight, std::move(update->parameters)});
       own_weight -= weight;
     }
-    neighbours.find(id)->last_weight = weight;
   }
   record.neighbours_mixed = static_cast<std::uint32_t>(inputs.size());
   const auto place = std::ranges::upper_bound(inputs, self_, {}, &MixInput::from);

@@ -1,12 +1,16 @@
 #include "core/round_deadline.h"
 
 #include <algorithm>
-#include <vector>
+#include <chrono>
+#include <span>
 
 namespace skiptrain::core {
 namespace {
 
-Duration median(std::vector<Duration> values) {
+using std::chrono::microseconds;
+
+// Leaves `values` in another order.
+std::uint32_t median(std::span<std::uint32_t> values) {
   const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
   std::ranges::nth_element(values, middle);
   return *middle;
@@ -16,23 +20,26 @@ Duration median(std::vector<Duration> values) {
 
 Duration RoundDeadline::allowance(bool train_slot) const {
   if (fixed_) return *fixed_;
-  const auto& waits = (train_slot ? train_waits_ : sync_waits_).newest;
-  if (waits.size() < kMinSamples) return kInitial;
-  const Duration centre = median(waits);
-  std::vector<Duration> deviations;
-  deviations.reserve(waits.size());
-  for (const Duration wait : waits) deviations.push_back(std::chrono::abs(wait - centre));
-  return std::clamp(centre + 4 * median(std::move(deviations)), kFloor, kCeiling);
+  const Waits& waits = train_slot ? train_waits_ : sync_waits_;
+  return waits.count < kMinSamples ? kInitial : estimate(waits);
+}
+
+Duration RoundDeadline::estimate(const Waits& waits) {
+  std::array<std::uint32_t, kWindow> values = waits.newest_us;
+  const auto known = std::span(values).first(waits.count);
+  const std::uint32_t centre = median(known);
+  for (std::uint32_t& value : known) value = value > centre ? value - centre : centre - value;
+  const Duration allowed = microseconds(centre) + 4 * Duration(microseconds(median(known)));
+  return std::clamp(allowed, kFloor, kCeiling);
 }
 
 void RoundDeadline::record_wait(bool train_slot, Duration wait) {
+  // A longer one would say no more: the estimate ends at the ceiling.
+  const auto us = std::chrono::duration_cast<microseconds>(std::clamp(wait, Duration(0), kCeiling));
   Waits& waits = train_slot ? train_waits_ : sync_waits_;
-  if (waits.newest.size() < kWindow) {
-    waits.newest.push_back(wait);
-  } else {
-    waits.newest[waits.next] = wait;
-    waits.next = (waits.next + 1) % kWindow;
-  }
+  waits.newest_us[waits.next] = static_cast<std::uint32_t>(us.count());
+  waits.next = (waits.next + 1) % kWindow;
+  waits.count = std::min<std::uint32_t>(waits.count + 1, kWindow);
 }
 
 }  // namespace skiptrain::core

@@ -1,14 +1,15 @@
 // How long a node waits for its neighbours' updates: a fixed time, or learnt from recent waits.
 //
-// Automatic: median + 4 * MAD (median absolute deviation) of the last waits, within 2 s and
-// 10 min. Train
-// and sync rounds are kept apart: a sync round waits milliseconds for the network, a train round
-// may wait seconds for a slower device, and one estimate for both would cut the slower device off.
+// Automatic: median + 4 * MAD (median absolute deviation) of the last waits, within 2 s and 10 min;
+// waits are kept to the microsecond. Train and sync rounds are kept apart: a sync round waits
+// milliseconds for the network, a train round may wait seconds for a slower device, and one
+// estimate for both would cut the slower device off.
 #pragma once
 
+#include <array>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
-#include <vector>
 
 #include "base/units.h"
 
@@ -35,13 +36,17 @@ class RoundDeadline {
   void record_wait(bool train_slot, Duration wait);
 
  private:
-  std::optional<Duration> fixed_;
   // The newest kWindow waits, in no order of time: the oldest is where the next will be written.
+  // Small, for a simulator holds thousands.
   struct Waits {
-    std::vector<Duration> newest;
-    std::size_t next = 0;
+    std::array<std::uint32_t, kWindow> newest_us{};
+    std::uint32_t count = 0;
+    std::uint32_t next = 0;
   };
 
+  static Duration estimate(const Waits& waits);
+
+  std::optional<Duration> fixed_;
   Waits train_waits_;
   Waits sync_waits_;
 };

@@ -1,5 +1,7 @@
 #include "core/update_inbox.h"
 
+#include <utility>
+
 #include "base/check.h"
 
 namespace skiptrain::core {
@@ -11,9 +13,14 @@ void UpdateInbox::advance_to(Round round) {
   current_.clear();
   for (auto entry = next_.begin(); entry != next_.end();) {
     const Round tag = entry->second.round;
-    if (tag == round_) current_.emplace(entry->first, entry->second);
+    if (tag == round_) current_.emplace(entry->first, std::move(entry->second));
     entry = tag <= round_ ? next_.erase(entry) : std::next(entry);
   }
+}
+
+ModelUpdate* UpdateInbox::find(NodeId from) {
+  const auto entry = current_.find(from);
+  return entry != current_.end() ? &entry->second : nullptr;
 }
 
 UpdateVerdict UpdateInbox::accept(NodeId from, const ModelUpdate& update) {

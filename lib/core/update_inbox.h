@@ -37,6 +37,9 @@ class UpdateInbox {
   void set_catching_up(bool catching_up) { catching_up_ = catching_up; }
 
   bool has(NodeId from) const { return current_.contains(from); }
+  // This round's update of a neighbour; nullptr: none yet. A mix may take its parameters away: that
+  // it came is still known then, and another one is a duplicate.
+  ModelUpdate* find(NodeId from);
   const FlatMap<NodeId, ModelUpdate>& current() const { return current_; }
   std::size_t held() const { return current_.size() + next_.size(); }
   const UpdateCounters& counters() const { return counters_; }

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <mutex>
 #include <new>
+#include <utility>
 #include <vector>
 
 #include "base/multiversion.h"
@@ -13,8 +14,73 @@ namespace skiptrain {
 static_assert(std::endian::native == std::endian::little,
               "the wire and the files hold little-endian float32, and no copy swaps bytes");
 
+// Idle blocks of memory, each for one Parameters with its reference count before it and its data
+// behind it: whoever comes for the one finds the others in the next cache lines.
+class PooledBlocks {
+ public:
+  PooledBlocks(std::size_t parameter_count, std::size_t keep)
+      : parameter_count_(parameter_count), keep_(keep) {
+    idle_.reserve(keep);
+  }
+  ~PooledBlocks() {
+    for (std::byte* block : idle_) release(block);
+  }
+  PooledBlocks(const PooledBlocks&) = delete;
+  PooledBlocks& operator=(const PooledBlocks&) = delete;
+
+  std::size_t parameter_count() const { return parameter_count_; }
+
+  // `head_bytes` for what stands before the data; the same in all calls.
+  std::byte* take(std::size_t head_bytes) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (!idle_.empty()) {
+        std::byte* block = idle_.back();
+        idle_.pop_back();
+        // Written to soon; of many small models, not all are in the cache.
+        if (idle_.size() >= kSoonUsed) __builtin_prefetch(idle_[idle_.size() - kSoonUsed], 1);
+        return block;
+      }
+    }
+    // The data begin within an alignment's length of the head's end.
+    const std::size_t bytes =
+        head_bytes + Parameters::kAlignment + parameter_count_ * sizeof(float);
+    return static_cast<std::byte*>(::operator new(bytes, std::align_val_t(Parameters::kAlignment)));
+  }
+  void give_back(std::byte* block) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (idle_.size() < keep_) {
+        idle_.push_back(block);
+        return;
+      }
+    }
+    release(block);
+  }
+
+  // Makes the object at `place`, in a block, with its data behind it.
+  void construct(Parameters* place) const {
+    const auto end = reinterpret_cast<std::uintptr_t>(place + 1);
+    const std::uintptr_t data =
+        (end + Parameters::kAlignment - 1) / Parameters::kAlignment * Parameters::kAlignment;
+    ::new (place) Parameters(parameter_count_, reinterpret_cast<float*>(data));
+  }
+
+ private:
+  static void release(std::byte* block) {
+    ::operator delete(block, std::align_val_t(Parameters::kAlignment));
+  }
+
+  static constexpr std::size_t kSoonUsed = 4;
+
+  std::size_t parameter_count_;
+  std::size_t keep_;
+  std::mutex mutex_;
+  std::vector<std::byte*> idle_;
+};
+
 void Parameters::Free::operator()(float* data) const {
-  ::operator delete[](data, std::align_val_t(kAlignment));
+  if (owned) ::operator delete[](data, std::align_val_t(kAlignment));
 }
 
 Parameters::Parameters(std::size_t count)
@@ -22,40 +88,39 @@ Parameters::Parameters(std::size_t count)
       data_(static_cast<float*>(
           ::operator new[](count * sizeof(float), std::align_val_t(kAlignment)))) {}
 
-struct ParametersPool::Shelf {
-  std::size_t parameter_count;
-  std::size_t keep;
-  std::mutex mutex;
-  std::vector<std::unique_ptr<Parameters>> idle;
+namespace {
+
+// What std::allocate_shared takes its one piece of memory from.
+template <typename T>
+struct BlockAllocator {
+  using value_type = T;
+  std::shared_ptr<PooledBlocks> blocks;
+
+  explicit BlockAllocator(std::shared_ptr<PooledBlocks> pooled) : blocks(std::move(pooled)) {}
+  template <typename U>
+  explicit BlockAllocator(const BlockAllocator<U>& other) : blocks(other.blocks) {}
+
+  T* allocate(std::size_t) { return reinterpret_cast<T*>(blocks->take(sizeof(T))); }
+  void deallocate(T* place, std::size_t) { blocks->give_back(reinterpret_cast<std::byte*>(place)); }
+  void construct(Parameters* place) { blocks->construct(place); }
+
+  template <typename U>
+  bool operator==(const BlockAllocator<U>& other) const {
+    return blocks == other.blocks;
+  }
 };
 
+}  // namespace
+
 ParametersPool::ParametersPool(std::size_t parameter_count, std::size_t keep)
-    : shelf_(std::make_shared<Shelf>()) {
-  shelf_->parameter_count = parameter_count;
-  shelf_->keep = keep;
-  shelf_->idle.reserve(keep);
-}
+    : blocks_(std::make_shared<PooledBlocks>(parameter_count, keep)) {}
 
 std::size_t ParametersPool::parameter_count() const {
-  return shelf_->parameter_count;
+  return blocks_->parameter_count();
 }
 
 MutableParametersPtr ParametersPool::acquire() {
-  std::unique_ptr<Parameters> buffer;
-  {
-    const std::lock_guard lock(shelf_->mutex);
-    if (!shelf_->idle.empty()) {
-      buffer = std::move(shelf_->idle.back());
-      shelf_->idle.pop_back();
-    }
-  }
-  if (!buffer) buffer = std::make_unique<Parameters>(shelf_->parameter_count);
-  auto give_back = [shelf = shelf_](Parameters* returned) {
-    std::unique_ptr<Parameters> owned(returned);
-    const std::lock_guard lock(shelf->mutex);
-    if (shelf->idle.size() < shelf->keep) shelf->idle.push_back(std::move(owned));
-  };
-  return MutableParametersPtr(buffer.release(), std::move(give_back));
+  return std::allocate_shared<Parameters>(BlockAllocator<Parameters>(blocks_));
 }
 
 ParametersPtr copy_parameters(std::span<const float> values) {

@@ -15,6 +15,8 @@
 
 namespace skiptrain {
 
+class PooledBlocks;
+
 // Cache-line aligned, contiguous, little-endian float32; fixed in size. Contents start undefined.
 class Parameters {
  public:
@@ -31,7 +33,13 @@ class Parameters {
   std::span<const std::byte> bytes() const { return std::as_bytes(values()); }
 
  private:
+  friend class PooledBlocks;  // whose blocks hold this object and its data side by side
+  Parameters(std::size_t count, float* data) : count_(count), data_(data, Free(false)) {}
+
   struct Free {
+    Free() : owned(true) {}
+    explicit Free(bool is_owned) : owned(is_owned) {}
+    bool owned;
     void operator()(float* data) const;
   };
   std::size_t count_;
@@ -53,8 +61,7 @@ class ParametersPool {
   MutableParametersPtr acquire();
 
  private:
-  struct Shelf;
-  std::shared_ptr<Shelf> shelf_;
+  std::shared_ptr<PooledBlocks> blocks_;
 };
 
 // A copy in a buffer of its own, outside any pool.

@@ -4,8 +4,23 @@
 #include <utility>
 
 #include "base/check.h"
+#include "sim/prefetch.h"
 
 namespace skiptrain::sim {
+namespace {
+
+// How many nodes ahead the two steps of fetching are.
+constexpr std::size_t kNodesFar = 4;
+constexpr std::size_t kNodesNear = 2;
+
+// Of a table that grows while messages come in, also what is not yet used.
+template <typename Key, typename Value>
+void fetch_table(const FlatMap<Key, Value>& table) {
+  if (table.capacity() == 0) return;
+  fetch(table.data(), table.capacity() * sizeof(*table.data()));
+}
+
+}  // namespace
 
 Simulation::Engine::Engine(SimulationOptions options, Trainers trainers, ParametersPool pool,
                            const Snapshot* resume)
@@ -14,7 +29,6 @@ Simulation::Engine::Engine(SimulationOptions options, Trainers trainers, Paramet
       initial_(trainers_.front()->initial_parameters()),
       agenda_(resume == nullptr ? Instant() : resume->virtual_time),
       network_(options_.topology, options_.network, options_.network_seed, agenda_, counts_),
-      fault_rng_(derive_seed({options_.network_seed, 0x6661756c74})),
       workers_(options_.workers, options_.topology.node_count()),
       mixes_(std::move(pool), workers_),
       snapshots_(options_.snapshot_every, options_.topology.node_count()),
@@ -62,6 +76,7 @@ bool Simulation::Engine::is_over() const {
 
 Outcome Simulation::Engine::run(std::stop_token stop, const std::function<bool()>& pause_when) {
   const std::stop_callback cancel(stop, [this] { cancel_.request_stop(); });
+  agenda_.set_lookahead(lookahead(pause_when != nullptr));
   for (;;) {
     if (cancel_.stop_requested()) {
       abandon_jobs();
@@ -72,61 +87,114 @@ Outcome Simulation::Engine::run(std::stop_token stop, const std::function<bool()
       return cancel_.stop_requested() ? Outcome::kStopped : Outcome::kEnded;
     }
     if (pause_when && pause_when()) return Outcome::kPaused;
-    if (options_.step_limit > 0 && steps_ >= options_.step_limit) return Outcome::kStepLimit;
+    if (is_at_step_limit()) return Outcome::kStepLimit;
     if (agenda_.empty()) return Outcome::kStalled;
-    dispatch(agenda_.pop());
+    advance();
+  }
+}
+
+// How far nodes may be taken ahead of each other; 0 if all must keep to the order of time.
+Duration Simulation::Engine::lookahead(bool may_pause) const {
+  const bool strikes_at_commits = std::ranges::any_of(
+      nodes_, [](const VirtualNode& node) { return !node.commit_faults.empty(); });
+  if (options_.in_time_order || may_pause || strikes_at_commits) return Duration(0);
+  const Duration least = network_.least_latency();
+  return least < kLeastLookahead || least == Duration::max() ? Duration(0) : least;
+}
+
+// The next thing that happens; with a lookahead, all that happens within it.
+void Simulation::Engine::advance() {
+  if (!agenda_.has_lookahead()) return dispatch(agenda_.pop());
+  if (!agenda_.open_window()) return dispatch(agenda_.pop_common());
+  Entry entry;
+  while (agenda_.next_in_window(entry)) {
+    prefetch();
+    // The rest of the window is let go of.
+    if (!cancel_.stop_requested() && !is_at_step_limit()) dispatch(entry);
+  }
+}
+
+// Thousands of nodes do not fit the caches near the processor. What a window will touch is known,
+// so it is fetched while the nodes before are taken through their steps: first what an entry tells,
+// then what that points to.
+void Simulation::Engine::prefetch() const {
+  const std::size_t far_ahead = kNodesFar * agenda_.entries_per_node();
+  const std::size_t near_ahead = kNodesNear * agenda_.entries_per_node();
+  if (const Entry* far = agenda_.upcoming(far_ahead)) {
+    if (far->what == Happening::kParcel) network_.prefetch_arrival(*far);
+    if (far->what == Happening::kMixed) mixes_.prefetch_far(far->payload);
+    if (agenda_.upcoming(far_ahead - 1)->node != far->node) fetch(&nodes_[far->node]);
+  }
+  const Entry* near = agenda_.upcoming(near_ahead);
+  if (near == nullptr) return;
+  const VirtualNode& node = nodes_[near->node];
+  if (near->what == Happening::kParcel) {
+    const auto* update = std::get_if<core::UpdateReceived>(&network_.parcel(near->payload).event);
+    if (update != nullptr) fetch_parameters(update->update.parameters.get(), initial_->size());
+  } else if (near->what == Happening::kTrained) {
+    fetch(node.job.trainer);
+    fetch_parameters(node.job.request.start.get(), initial_->size());
+    network_.prefetch_sending(near->node);
+  } else if (near->what == Happening::kMixed) {
+    mixes_.prefetch_near(near->payload);
+  }
+  if (agenda_.upcoming(near_ahead - 1)->node != near->node && node.core) {
+    if (node.committed.parameters) fetch(node.committed.parameters.get(), 1);
+    fetch_table(node.core->neighbours().all());
+    fetch_table(node.core->inbox().current());
   }
 }
 
 void Simulation::Engine::dispatch(const Entry& entry) {
   switch (entry.what) {
-    case Happening::kParcel:
-    case Happening::kNotice:
-      return deliver(entry);
-    case Happening::kTick:
-      nodes_[entry.subject].tick_is_due = false;
-      if (nodes_[entry.subject].incarnation == entry.epoch && nodes_[entry.subject].core) {
-        step(entry.subject, core::Tick{});
-      }
-      return;
-    case Happening::kTimer:
-      return timer_is_due(entry);
-    case Happening::kTrained:
-      if (nodes_[entry.subject].incarnation == entry.epoch && nodes_[entry.subject].core) {
-        finish_training(entry.subject);
-      }
-      return;
-    case Happening::kMixed:
-      return finish_mix(entry);
-    case Happening::kBooted:
-      return booted(entry.subject, entry.epoch);
-    case Happening::kDial:
-      return connect(entry.subject);
-    case Happening::kDirectionFree:
-      return network_.direction_is_free(entry.subject, entry.epoch);
-    case Happening::kKeepalive:
-      return check_keepalive(entry);
-    case Happening::kFetchTimeout:
-      if (nodes_[entry.subject].fetches == entry.payload) fail_fetch(entry.subject, "no answer");
-      return;
     case Happening::kFault:
       if (entry.epoch != 0) --restarts_planned_;
       return strike(options_.faults.faults[entry.payload].what);
+    case Happening::kBooted:
+      return booted(entry.node, entry.epoch);
+    case Happening::kDial:
+      return connect(entry.payload);
+    case Happening::kKeepalive:
+      return check_keepalive(entry);
+    case Happening::kParcel:
+    case Happening::kNotice:
+    case Happening::kFetchFailed:
+      return deliver(entry);
+    case Happening::kDirectionFree:
+      return network_.direction_is_free(entry);
+    case Happening::kTrained:
+      if (concerns(entry)) finish_training(entry.node);
+      return;
+    case Happening::kMixed:
+      return finish_mix(entry);
+    case Happening::kFetchTimeout:
+      if (nodes_[entry.node].fetches == entry.payload) fail_fetch(entry.node, "no answer");
+      return;
+    case Happening::kTick:
+      if (!concerns(entry)) return;
+      nodes_[entry.node].tick_is_due = false;
+      return step(entry.node, core::Tick{});
+    case Happening::kTimer:
+      return timer_is_due(entry);
   }
+}
+
+// True if the incarnation that the entry was planned for is still up.
+bool Simulation::Engine::concerns(const Entry& entry) const {
+  const VirtualNode& node = nodes_[entry.node];
+  return node.core && node.incarnation == entry.epoch;
 }
 
 // A parcel has arrived, if what carries it still stands.
 void Simulation::Engine::deliver(const Entry& entry) {
-  const Position to = network_.direction(entry.subject).to;
-  VirtualNode& node = nodes_[to];
-  const bool arrives = entry.what == Happening::kParcel ? network_.is_current(entry)
-                                                        : entry.epoch == node.incarnation;
+  VirtualNode& node = nodes_[entry.node];
+  const bool arrives =
+      entry.what == Happening::kParcel ? network_.is_current(entry) : concerns(entry);
   if (arrives && node.core) {
-    // By value: the step may put further parcels where this one lies.
-    const std::uint64_t request = network_.parcel(entry.payload).request;
-    const bool expected = request == 0 || request == node.fetch_request;
-    if (request != 0 && expected) node.fetch_request = 0;
-    if (expected) step(to, network_.parcel(entry.payload).event);
+    const Parcel& parcel = network_.parcel(entry.payload);
+    const bool expected = parcel.request == 0 || parcel.request == node.fetch_request;
+    if (parcel.request != 0 && expected) node.fetch_request = 0;
+    if (expected) step(entry.node, parcel.event);
   }
   network_.release(entry.payload);
 }
@@ -159,20 +227,22 @@ void Simulation::Engine::arm_timer(Position position) {
   if (due == agenda_.now()) {
     if (std::exchange(node.tick_is_due, true)) return;
     agenda_.push(
-        {.when = due, .subject = position, .epoch = node.incarnation, .what = Happening::kTick});
+        {.when = due, .node = position, .epoch = node.incarnation, .what = Happening::kTick},
+        position);
     return;
   }
   if (node.timer <= due) return;
   node.timer = due;
   agenda_.push(
-      {.when = due, .subject = position, .epoch = ++node.timer_epoch, .what = Happening::kTimer});
+      {.when = due, .node = position, .epoch = ++node.timer_epoch, .what = Happening::kTimer},
+      position);
 }
 
 void Simulation::Engine::timer_is_due(const Entry& entry) {
-  VirtualNode& node = nodes_[entry.subject];
+  VirtualNode& node = nodes_[entry.node];
   if (node.timer_epoch != entry.epoch) return;
   node.timer = Instant::max();
-  if (node.core) arm_timer(entry.subject);
+  if (node.core) arm_timer(entry.node);
 }
 
 // ---- Results -----------------------------------------------------------------------------------
@@ -198,10 +268,9 @@ void Simulation::Engine::finish_training(Position position) {
 }
 
 void Simulation::Engine::finish_mix(const Entry& entry) {
-  VirtualNode& node = nodes_[entry.subject];
-  if (node.incarnation != entry.epoch || !node.core) return mixes_.forget(entry.payload);
+  if (!concerns(entry)) return mixes_.forget(entry.payload);
   Mixes::Done done = mixes_.take(entry.payload);
-  step(entry.subject,
+  step(entry.node,
        core::MixFinished{done.round, std::move(done.parameters), done.distance, done.duration});
 }
 

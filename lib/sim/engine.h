@@ -36,6 +36,7 @@ struct VirtualNode {
   std::uint64_t fetch_request = 0;
   Position fetch_server = 0;
   std::uint32_t fetches = 0;
+  std::uint64_t draws = 0;   // of chance, so far
   bool is_training = false;  // `job` was submitted
   Instant train_started;
   TrainJob job;
@@ -56,7 +57,8 @@ class Simulation::Engine {
   void set_step_watcher(StepWatcher* watcher) { watcher_ = watcher; }
 
   Progress progress() const;
-  Instant now() const { return agenda_.now(); }
+  // Of a run that has ended, when the last node did.
+  Instant now() const { return is_over() ? ended_at_ : agenda_.now(); }
   std::uint64_t steps() const { return steps_; }
   const std::vector<VirtualNode>& nodes() const { return nodes_; }
   ModelUpdate committed(Position position) const;
@@ -66,7 +68,13 @@ class Simulation::Engine {
 
  private:
   // engine.cc: the loop.
+  // Shorter ones are not worth a window.
+  static constexpr Duration kLeastLookahead = std::chrono::microseconds(1);
+  Duration lookahead(bool may_pause) const;
+  void advance();
+  void prefetch() const;
   void dispatch(const Entry& entry);
+  bool concerns(const Entry& entry) const;
   void deliver(const Entry& entry);
   void step(Position position, const core::Event& event);
   void arm_timer(Position position);
@@ -75,6 +83,7 @@ class Simulation::Engine {
   void finish_mix(const Entry& entry);
   void deliver_evaluations(std::optional<Round> before);
   bool is_over() const;
+  bool is_at_step_limit() const { return options_.step_limit > 0 && steps_ >= options_.step_limit; }
   void abandon_jobs();
 
   // engine_effects.cc: what a step asks for.
@@ -94,7 +103,8 @@ class Simulation::Engine {
   void count_round(Position position, const core::RoundRecord& record);
   void take_snapshots(Position position, Round before);
   NodeSnapshot snapshot_of(Position position) const;
-  bool made_up_failure(double probability);
+  Rng node_rng(Position position);
+  bool made_up_failure(Position position, double probability);
 
   // engine_faults.cc: nodes and links come and go.
   void boot(Position position, ModelUpdate from, Duration after);
@@ -128,7 +138,6 @@ class Simulation::Engine {
   FaultCounts counts_;
   Agenda agenda_;
   Network network_;
-  Rng fault_rng_;
   Workers workers_;
   Mixes mixes_;
   SnapshotCollector snapshots_;
@@ -141,6 +150,7 @@ class Simulation::Engine {
 
   core::Effects effects_;  // of the step in progress, kept for its memory
   std::uint64_t steps_ = 0;
+  Instant ended_at_;  // when a node last ended or crashed
   std::size_t nodes_up_ = 0;
   std::size_t nodes_running_ = 0;     // up and not ended
   std::size_t restarts_planned_ = 0;  // at a time

@@ -1,4 +1,5 @@
 // How a virtual node's effects are carried out.
+#include <algorithm>
 #include <utility>
 
 #include "base/check.h"
@@ -24,9 +25,14 @@ Duration scaled(Duration d, double factor) {
 
 }  // namespace
 
-bool Simulation::Engine::made_up_failure(double probability) {
+// Each node has chances of its own, which do not depend on what others do meanwhile.
+Rng Simulation::Engine::node_rng(Position position) {
+  return Rng(derive_seed({options_.network_seed, position, ++nodes_[position].draws, 0x6e6f6465}));
+}
+
+bool Simulation::Engine::made_up_failure(Position position, double probability) {
   return probability > 0 && agenda_.now() < options_.faults.until &&
-         fault_rng_.uniform() < probability;
+         node_rng(position).uniform() < probability;
 }
 
 // The ledger. The core's own sum is not asked for: by the time that a commit is carried out, it may
@@ -43,18 +49,22 @@ void Simulation::Engine::perform(Position position, core::Train& effect) {
   node.train_started = agenda_.now();
   const bool planned = node.failing_rounds > 0;
   if (planned) --node.failing_rounds;
-  if (!planned && !made_up_failure(options_.faults.training_failure)) {
+  if (!planned && !made_up_failure(position, options_.faults.training_failure)) {
     node.job.request.round = effect.round;
     node.job.request.start = std::move(effect.start);
     node.is_training = true;
     workers_.submit(node.job, position);
   }
-  const Duration takes =
-      device(position).train_time + network_.random_delay(device(position).train_jitter);
+  Duration takes = device(position).train_time;
+  if (device(position).train_jitter > Duration(0)) {
+    Rng rng = node_rng(position);
+    takes += Network::draw_delay(rng, device(position).train_jitter);
+  }
   agenda_.push({.when = agenda_.now() + scaled(takes, node.slow),
-                .subject = position,
+                .node = position,
                 .epoch = node.incarnation,
-                .what = Happening::kTrained});
+                .what = Happening::kTrained},
+               position);
 }
 
 void Simulation::Engine::perform(Position position, core::Mix& effect) {
@@ -65,10 +75,11 @@ void Simulation::Engine::perform(Position position, core::Mix& effect) {
   const Duration took =
       Duration(1) + from_seconds(bytes / device(position).memory_bytes_per_s * node.slow);
   agenda_.push({.when = agenda_.now() + took,
-                .subject = position,
+                .node = position,
                 .payload = mixes_.add(std::move(effect), took),
                 .epoch = node.incarnation,
-                .what = Happening::kMixed});
+                .what = Happening::kMixed},
+               position);
 }
 
 void Simulation::Engine::perform(Position position, core::Evaluate& effect) {
@@ -112,14 +123,15 @@ void Simulation::Engine::perform(Position position, core::FetchState& effect) {
   node.fetch_server = server;
   const DirectionIndex there = network_.find(position, server);
   if (!network_.direction(there).up) return fail_fetch(position, "not connected");
-  if (made_up_failure(options_.faults.fetch_failure))
+  if (made_up_failure(position, options_.faults.fetch_failure))
     return fail_fetch(position, "made-up failure");
   network_.send(there, core::StateRequested{id_of(position), node.fetch_request},
                 kMessageOverheadBytes);
   agenda_.push({.when = agenda_.now() + options_.network.fetch_timeout,
-                .subject = position,
+                .node = position,
                 .payload = node.fetches,
-                .what = Happening::kFetchTimeout});
+                .what = Happening::kFetchTimeout},
+               position);
 }
 
 // No effect if nothing is being fetched.
@@ -130,9 +142,14 @@ void Simulation::Engine::fail_fetch(Position asker, const std::string& reason) {
   // The failure is the answer to a request of its own, so that a state which still comes is not
   // taken for one that was asked for.
   node.fetch_request = make_request(asker, ++node.fetches);
-  network_.notify(network_.find(node.fetch_server, asker),
-                  core::StateFetchFailed{id_of(node.fetch_server), reason}, node.incarnation,
-                  node.fetch_request);
+  const DirectionIndex there = network_.find(asker, node.fetch_server);
+  core::StateFetchFailed failure{id_of(node.fetch_server), reason};
+  agenda_.push({.when = agenda_.now() + network_.latency(there),
+                .node = asker,
+                .payload = network_.keep(std::move(failure), node.fetch_request),
+                .epoch = node.incarnation,
+                .what = Happening::kFetchFailed},
+               asker, node.fetches);
 }
 
 void Simulation::Engine::perform(Position position, core::SendState& effect) {
@@ -164,9 +181,9 @@ void Simulation::Engine::perform(Position position, core::Commit& effect) {
     observer->node_committed(position, agenda_.now(), effect);
   }
   while (!node.commit_faults.empty() && node.commit_faults.back().first <= effect.state.round) {
-    agenda_.push({.when = agenda_.now(),
-                  .payload = node.commit_faults.back().second,
-                  .what = Happening::kFault});
+    agenda_.push_common({.when = agenda_.now(),
+                         .payload = node.commit_faults.back().second,
+                         .what = Happening::kFault});
     node.commit_faults.pop_back();
   }
   if (snapshots_.is_active()) take_snapshots(position, before);
@@ -206,6 +223,7 @@ NodeSnapshot Simulation::Engine::snapshot_of(Position position) const {
 void Simulation::Engine::perform(Position position, core::RunEnded& effect) {
   nodes_[position].ended = true;
   --nodes_running_;
+  ended_at_ = std::max(ended_at_, agenda_.now());
   for (Observer* observer : observers_) observer->run_ended(position, agenda_.now(), effect);
 }
 

@@ -51,10 +51,10 @@ void Simulation::Engine::boot(Position position, ModelUpdate from, Duration afte
   ++nodes_running_;
   if (!from.parameters) from = {Round(0), 0, initial_parameters(position)};
   boot_states_[position] = std::move(from);
-  agenda_.push({.when = agenda_.now() + after,
-                .subject = position,
-                .epoch = node.incarnation,
-                .what = Happening::kBooted});
+  agenda_.push_common({.when = agenda_.now() + after,
+                       .node = position,
+                       .epoch = node.incarnation,
+                       .what = Happening::kBooted});
 }
 
 void Simulation::Engine::booted(Position position, std::uint32_t incarnation) {
@@ -88,6 +88,7 @@ void Simulation::Engine::strike(const Crash& fault) {
   }
   node.core.reset();
   --nodes_up_;
+  ended_at_ = std::max(ended_at_, agenda_.now());
   if (!node.ended) --nodes_running_;
 }
 
@@ -128,7 +129,8 @@ void Simulation::Engine::strike(const FailTraining& fault) {
 // ---- Links -------------------------------------------------------------------------------------
 
 void Simulation::Engine::dial(DirectionIndex direction, Duration after) {
-  agenda_.push({.when = agenda_.now() + after, .subject = direction, .what = Happening::kDial});
+  agenda_.push_common(
+      {.when = agenda_.now() + after, .payload = direction, .what = Happening::kDial});
 }
 
 // The Hellos cross: each side hears where the other was at this moment.
@@ -183,22 +185,23 @@ void Simulation::Engine::block_changed(DirectionIndex index, bool was_blocked) {
   if (direction.is_blocked() == was_blocked) return;
   if (!was_blocked) {
     network_.set_blocked_since(index, agenda_.now());
-    agenda_.push({.when = agenda_.now() + options_.network.keepalive,
-                  .subject = index,
-                  .epoch = direction.epoch,
-                  .what = Happening::kKeepalive});
+    agenda_.push_common({.when = agenda_.now() + options_.network.keepalive,
+                         .payload = index,
+                         .epoch = network_.epoch(index),
+                         .what = Happening::kKeepalive});
   } else if (!direction.up) {
     dial(index, network_.random_delay(options_.network.reconnect_delay));
   }
 }
 
 void Simulation::Engine::check_keepalive(const Entry& entry) {
-  const Direction& direction = network_.direction(entry.subject);
-  if (!direction.up || direction.epoch != entry.epoch || !direction.is_blocked()) return;
+  const Direction& direction = network_.direction(entry.payload);
+  if (!direction.up || network_.epoch(entry.payload) != entry.epoch) return;
+  if (!direction.is_blocked()) return;
   // It may have been mended and cut again meanwhile.
   if (direction.blocked_since + options_.network.keepalive > agenda_.now()) return;
   ++counts_.link_breaks;
-  disconnect(entry.subject);
+  disconnect(entry.payload);
 }
 
 void Simulation::Engine::strike(const Cut& fault) {
@@ -254,7 +257,7 @@ void Simulation::Engine::plan_faults(Instant start) {
       if (at->when < start) continue;
       const bool restarts = std::holds_alternative<Restart>(faults[k].what);
       restarts_planned_ += restarts ? 1 : 0;
-      agenda_.push(
+      agenda_.push_common(
           {.when = at->when, .payload = k, .epoch = restarts ? 1u : 0u, .what = Happening::kFault});
     } else {
       const auto& after = std::get<AtCommit>(faults[k].when);

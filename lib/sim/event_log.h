@@ -1,5 +1,6 @@
 // Writes a run down: one line for each step and each of its effects, in the order in which they
-// happened. Two runs of the same options give the same bytes, however many workers train.
+// happened (SimulationOptions::in_time_order). Two runs of the same options give the same bytes,
+// however many workers train.
 //
 //   1.002300000 node 3 < update of round 7 from 4
 //   1.002300000 node 3 > mix 7 of 4 inputs

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "sim/prefetch.h"
+
 namespace skiptrain::sim {
 namespace {
 
@@ -38,6 +40,17 @@ Mixes::Done Mixes::take(MixIndex index) {
 void Mixes::forget(MixIndex index) {
   if (slots_[index].out == nullptr) std::erase(outstanding_, index);
   free_slot(index);
+}
+
+void Mixes::prefetch_far(MixIndex index) const {
+  const auto& inputs = slots_[index].mix.inputs;
+  fetch(inputs.data(), inputs.size() * sizeof(core::MixInput));
+}
+
+void Mixes::prefetch_near(MixIndex index) const {
+  for (const core::MixInput& input : slots_[index].mix.inputs) {
+    fetch_parameters(input.parameters.get(), pool_.parameter_count());
+  }
 }
 
 void Mixes::free_slot(MixIndex index) {

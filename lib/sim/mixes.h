@@ -36,6 +36,10 @@ class Mixes {
   // The node is gone: instead of `take`.
   void forget(MixIndex index);
 
+  // Hints that the mix will soon be taken: some time before, and shortly before.
+  void prefetch_far(MixIndex index) const;
+  void prefetch_near(MixIndex index) const;
+
   std::uint64_t batches() const { return batches_; }
 
  private:

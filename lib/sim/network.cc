@@ -5,9 +5,16 @@
 #include <utility>
 
 #include "base/check.h"
+#include "sim/prefetch.h"
 
 namespace skiptrain::sim {
 namespace {
+
+constexpr std::uint64_t kJitterStream = 0x6a6974746572;
+constexpr std::uint64_t kTroubleStream = 0x74726f75626c65;
+
+// A node in passing sends its update a few parcels later than its last neighbour.
+constexpr std::size_t kSoonUsed = 4;
 
 Duration sending_time(Bytes bytes, double bytes_per_s) {
   if (std::isinf(bytes_per_s)) return Duration(0);
@@ -21,6 +28,7 @@ Network::Network(const core::Topology& topology, const NetworkOptions& options, 
     : agenda_(agenda),
       counts_(counts),
       unreliable_until_(options.unreliable_until),
+      seed_(seed),
       rng_(derive_seed({seed, 0x6e6574})),
       link_options_({options.link}),
       sent_(topology.node_count()) {
@@ -35,6 +43,7 @@ Network::Network(const core::Topology& topology, const NetworkOptions& options, 
     }
     first_outgoing_.push_back(static_cast<DirectionIndex>(directions_.size()));
   }
+  epochs_.resize(directions_.size());
   for (Direction& direction : directions_) direction.reverse = find(direction.to, direction.from);
   for (const LinkOverride& entry : options.overrides) {
     link_options_.push_back(entry.link);
@@ -55,10 +64,26 @@ DirectionIndex Network::find(Position from, Position to) const {
   return static_cast<DirectionIndex>(found - directions_.begin());
 }
 
-Duration Network::random_delay(Duration most) {
+Duration Network::least_latency() const {
+  Duration least = Duration::max();
+  for (const Direction& direction : directions_) {
+    least = std::min(least, link_options_[direction.options].latency);
+  }
+  return least;
+}
+
+// ---- Chance ------------------------------------------------------------------------------------
+
+Duration Network::draw_delay(Rng& rng, Duration most) {
   if (most <= Duration(0)) return Duration(0);
   return Duration(1 +
-                  static_cast<Duration::rep>(rng_.below(static_cast<std::uint64_t>(most.count()))));
+                  static_cast<Duration::rep>(rng.below(static_cast<std::uint64_t>(most.count()))));
+}
+
+Duration Network::draw_jitter(DirectionIndex index, const LinkOptions& link) const {
+  if (link.jitter <= Duration(0)) return Duration(0);
+  Rng rng(derive_seed({seed_, index, directions_[index].messages, kJitterStream}));
+  return draw_delay(rng, link.jitter);
 }
 
 // ---- Parcels -----------------------------------------------------------------------------------
@@ -70,8 +95,22 @@ ParcelIndex Network::make_parcel(core::Event event, Bytes bytes, std::uint64_t r
   }
   const ParcelIndex index = free_parcels_.back();
   free_parcels_.pop_back();
+  if (free_parcels_.size() >= kSoonUsed) {
+    fetch(&parcels_[free_parcels_[free_parcels_.size() - kSoonUsed]]);
+  }
   parcels_[index] = {std::move(event), bytes, request, 0};
   return index;
+}
+
+void Network::prefetch_arrival(const Entry& entry) const {
+  fetch(&parcels_[entry.payload]);
+  fetch(&epochs_[entry.key()]);
+}
+
+void Network::prefetch_sending(Position from) const {
+  const DirectionIndex first = first_outgoing(from);
+  fetch(&directions_[first], (end_outgoing(from) - first) * sizeof(Direction));
+  fetch(&sent_[from]);
 }
 
 void Network::release(ParcelIndex index) {
@@ -79,6 +118,12 @@ void Network::release(ParcelIndex index) {
   if (--parcel.references > 0) return;
   parcel.event = core::Tick{};  // lets go of its parameters
   free_parcels_.push_back(index);
+}
+
+ParcelIndex Network::keep(core::Event event, std::uint64_t request) {
+  const ParcelIndex parcel = make_parcel(std::move(event), 0, request);
+  ++parcels_[parcel].references;
+  return parcel;
 }
 
 void Network::count_sent(Position from, Bytes bytes) {
@@ -99,7 +144,7 @@ void Network::send_update(Position from, std::span<const NodeId> to, const Model
   ++parcels_[parcel].references;  // until all are on their way
   DirectionIndex index = first_outgoing(from);
   for (const NodeId node : to) {
-    while (directions_[index].to != node.value()) ++index;
+    while (directions_[index].to != node.value()) ++index;  // both ascend; ids are positions
     const Direction& direction = directions_[index];
     if (!direction.up) continue;
     count_sent(from, bytes);
@@ -117,25 +162,22 @@ void Network::send_update(Position from, std::span<const NodeId> to, const Model
 
 void Network::dispatch_unreliably(DirectionIndex index, ParcelIndex parcel,
                                   const LinkOptions& link) {
-  if (rng_.uniform() < link.loss) {
+  Rng rng(derive_seed({seed_, index, ++directions_[index].messages, kTroubleStream}));
+  if (rng.uniform() < link.loss) {
     ++counts_.lost_messages;
     return;
   }
-  Direction& direction = directions_[index];
-  if (rng_.uniform() < link.reorder) {
+  if (rng.uniform() < link.reorder) {
     ++counts_.reordered_messages;
     ++parcels_[parcel].references;
-    agenda_.push({.when = agenda_.now() +
-                          sending_time(parcels_[parcel].bytes, link.bandwidth_bytes_per_s) +
-                          link.latency + random_delay(link.reorder_delay),
-                  .subject = index,
-                  .payload = parcel,
-                  .epoch = direction.epoch,
-                  .what = Happening::kParcel});
+    const Duration in_order =
+        sending_time(parcels_[parcel].bytes, link.bandwidth_bytes_per_s) + link.latency;
+    arrive(index, parcel, agenda_.now() + in_order + draw_delay(rng, link.reorder_delay),
+           Happening::kParcel, epochs_[index]);
   } else {
     dispatch(index, parcel);
   }
-  if (rng_.uniform() < link.duplicate) {
+  if (rng.uniform() < link.duplicate) {
     ++counts_.duplicated_messages;
     dispatch(index, parcel);
   }
@@ -152,19 +194,20 @@ void Network::send(DirectionIndex index, core::Event event, Bytes bytes, std::ui
   dispatch(index, make_parcel(std::move(event), bytes, request));
 }
 
-void Network::notify(DirectionIndex index, core::Event event, std::uint32_t incarnation,
-                     std::uint64_t request) {
+void Network::notify(DirectionIndex index, core::Event event, std::uint32_t incarnation) {
   Direction& direction = directions_[index];
-  const ParcelIndex parcel = make_parcel(std::move(event), 0, request);
-  ++parcels_[parcel].references;
   const LinkOptions& link = link_options_[direction.options];
-  direction.newest_arrival = std::max(direction.newest_arrival + Duration(1),
-                                      agenda_.now() + link.latency + random_delay(link.jitter));
-  agenda_.push({.when = direction.newest_arrival,
-                .subject = index,
-                .payload = parcel,
-                .epoch = incarnation,
-                .what = Happening::kNotice});
+  const Instant arrival = agenda_.now() + link.latency + draw_jitter(index, link);
+  direction.newest_arrival = std::max(direction.newest_arrival + Duration(1), arrival);
+  arrive(index, keep(std::move(event), 0), direction.newest_arrival, Happening::kNotice,
+         incarnation);
+}
+
+void Network::arrive(DirectionIndex index, ParcelIndex parcel, Instant when, Happening how,
+                     std::uint32_t epoch) {
+  Direction& direction = directions_[index];
+  agenda_.push({.when = when, .node = direction.to, .payload = parcel, .epoch = epoch, .what = how},
+               index, ++direction.messages);
 }
 
 void Network::dispatch(DirectionIndex index, ParcelIndex parcel) {
@@ -181,13 +224,9 @@ void Network::transmit(Direction& direction, DirectionIndex index, ParcelIndex p
   const LinkOptions& link = link_options_[direction.options];
   direction.free_at =
       agenda_.now() + sending_time(parcels_[parcel].bytes, link.bandwidth_bytes_per_s);
-  const Instant arrival = direction.free_at + link.latency + random_delay(link.jitter);
+  const Instant arrival = direction.free_at + link.latency + draw_jitter(index, link);
   direction.newest_arrival = std::max(direction.newest_arrival + Duration(1), arrival);
-  agenda_.push({.when = direction.newest_arrival,
-                .subject = index,
-                .payload = parcel,
-                .epoch = direction.epoch,
-                .what = Happening::kParcel});
+  arrive(index, parcel, direction.newest_arrival, Happening::kParcel, epochs_[index]);
 }
 
 // ---- Directions that are busy ------------------------------------------------------------------
@@ -196,10 +235,7 @@ void Network::enqueue(Direction& direction, DirectionIndex index, ParcelIndex pa
   if (direction.queue == Direction::kNoQueue) {
     direction.queue = static_cast<std::uint32_t>(queues_.size());
     queues_.push_back({index, {}});
-    agenda_.push({.when = direction.free_at,
-                  .subject = index,
-                  .epoch = direction.epoch,
-                  .what = Happening::kDirectionFree});
+    plan_next(direction, index);
   }
   auto& waiting = queues_[direction.queue].waiting;
   waiting.push_back(parcel);
@@ -214,9 +250,18 @@ void Network::enqueue(Direction& direction, DirectionIndex index, ParcelIndex pa
   }
 }
 
-void Network::direction_is_free(DirectionIndex index, std::uint32_t epoch) {
+void Network::plan_next(const Direction& direction, DirectionIndex index) {
+  agenda_.push({.when = direction.free_at,
+                .node = direction.from,
+                .epoch = epochs_[index],
+                .what = Happening::kDirectionFree},
+               index);
+}
+
+void Network::direction_is_free(const Entry& entry) {
+  if (!is_current(entry)) return;
+  const DirectionIndex index = entry.key();
   Direction& direction = directions_[index];
-  if (direction.epoch != epoch) return;
   auto& waiting = queues_.at(direction.queue).waiting;
   SKIPTRAIN_CHECK(!waiting.empty(), "a queue ends when it is empty");
   const ParcelIndex parcel = waiting.front();
@@ -224,10 +269,7 @@ void Network::direction_is_free(DirectionIndex index, std::uint32_t epoch) {
   const bool more = !waiting.empty();
   transmit(direction, index, parcel);
   if (more) {
-    agenda_.push({.when = direction.free_at,
-                  .subject = index,
-                  .epoch = direction.epoch,
-                  .what = Happening::kDirectionFree});
+    plan_next(direction, index);
   } else {
     drop_queue(index);
   }
@@ -250,7 +292,7 @@ void Network::drop_queue(DirectionIndex index) {
 void Network::connect(DirectionIndex index) {
   for (const DirectionIndex i : {index, directions_[index].reverse}) {
     directions_[i].up = true;
-    ++directions_[i].epoch;
+    ++epochs_[i];
   }
 }
 
@@ -259,7 +301,7 @@ void Network::disconnect(DirectionIndex index) {
     drop_queue(i);
     directions_[i].up = false;
     directions_[i].free_at = agenda_.now();
-    ++directions_[i].epoch;
+    ++epochs_[i];
   }
 }
 

@@ -31,13 +31,13 @@ struct Direction {
   Position to = 0;
   DirectionIndex reverse = 0;
   std::uint32_t options = 0;  // which LinkOptions it has
-  std::uint32_t epoch = 0;    // counts ups and downs of the link; the same on both directions
   bool up = false;            // the link; the same on both directions
   bool cut = false;
   bool partitioned = false;
   std::uint32_t queue = kNoQueue;  // which of the network's queues it has
   Instant free_at;                 // when it has sent what it was given so far
   Instant newest_arrival;          // keeps it in order
+  std::uint64_t messages = 0;      // numbers them
   Instant blocked_since;
 
   bool is_blocked() const { return cut || partitioned; }
@@ -70,7 +70,8 @@ class Network {
   // kNoDirection if they are no neighbours.
   DirectionIndex find(Position from, Position to) const;
   const SentBytes& sent(Position from) const { return sent_[from]; }
-  Rng& rng() { return rng_; }
+  // Counts the ups and downs of a link; the same on both directions.
+  std::uint32_t epoch(DirectionIndex index) const { return epochs_[index]; }
 
   // Sends one update from `from` to those of `to` whose links are up. The only messages that links
   // lose, duplicate or reorder.
@@ -79,18 +80,23 @@ class Network {
   void send(DirectionIndex direction, core::Event event, Bytes bytes, std::uint64_t request = 0);
   // Tells the node at the end of a direction something about the link itself: behind all that is
   // under way, whatever happens to the link. It is lost if that node's incarnation ends.
-  void notify(DirectionIndex direction, core::Event event, std::uint32_t incarnation,
-              std::uint64_t request = 0);
+  void notify(DirectionIndex direction, core::Event event, std::uint32_t incarnation);
 
   // What a kParcel or kNotice entry carries, and giving it up once it was delivered.
   const Parcel& parcel(ParcelIndex index) const { return parcels_[index]; }
   void release(ParcelIndex index);
+  // What the arrival of a kParcel entry will look at.
+  void prefetch_arrival(const Entry& entry) const;
+  // What a node's sending to its neighbours will.
+  void prefetch_sending(Position from) const;
   // False if the link broke since the parcel of a kParcel entry was sent.
-  bool is_current(const Entry& entry) const {
-    return directions_[entry.subject].epoch == entry.epoch;
-  }
+  bool is_current(const Entry& entry) const { return epochs_[entry.key()] == entry.epoch; }
   // A kDirectionFree entry has come: starts what is next in its queue.
-  void direction_is_free(DirectionIndex direction, std::uint32_t epoch);
+  void direction_is_free(const Entry& entry);
+  // A parcel that does not travel: for an entry of the caller's own, which releases it.
+  ParcelIndex keep(core::Event event, std::uint64_t request);
+  // The least time from one node to another.
+  Duration least_latency() const;
 
   // Marks a link up or down; what is under way on it is lost. Both directions follow.
   void connect(DirectionIndex direction);
@@ -102,8 +108,9 @@ class Network {
   void set_blocked_since(DirectionIndex direction, Instant since) {
     directions_[direction].blocked_since = since;
   }
-  // Uniform in (0, most].
-  Duration random_delay(Duration most);
+  // Uniform in (0, most]; only for what concerns the whole cluster, and so has an order.
+  Duration random_delay(Duration most) { return draw_delay(rng_, most); }
+  static Duration draw_delay(Rng& rng, Duration most);
   Duration latency(DirectionIndex direction) const {
     return link_options_[directions_[direction].options].latency;
   }
@@ -119,7 +126,12 @@ class Network {
   // Sends or queues; takes a reference of the parcel.
   void dispatch(DirectionIndex index, ParcelIndex parcel);
   void transmit(Direction& direction, DirectionIndex index, ParcelIndex parcel);
+  void arrive(DirectionIndex index, ParcelIndex parcel, Instant when, Happening how,
+              std::uint32_t epoch);
+  // Chances of one message depend on nothing but its direction and its number there.
+  Duration draw_jitter(DirectionIndex index, const LinkOptions& link) const;
   void enqueue(Direction& direction, DirectionIndex index, ParcelIndex parcel);
+  void plan_next(const Direction& direction, DirectionIndex index);
   void drop_queue(DirectionIndex index);
   bool is_unreliable(const LinkOptions& link) const;
   // May lose the update, or send it twice.
@@ -128,9 +140,11 @@ class Network {
   Agenda& agenda_;
   FaultCounts& counts_;
   Instant unreliable_until_;
+  std::uint64_t seed_;
   Rng rng_;
   std::vector<DirectionIndex> first_outgoing_;
   std::vector<Direction> directions_;
+  std::vector<std::uint32_t> epochs_;  // by direction; apart, for each arrival looks at it
   std::vector<LinkOptions> link_options_;
   std::vector<SentBytes> sent_;
   std::vector<Parcel> parcels_;

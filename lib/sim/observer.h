@@ -1,5 +1,6 @@
 // Who watches a simulation: called on the thread that runs it, in an order that depends on the
-// seeds alone. An observer must not call back into the simulation.
+// options and seeds alone; in that of virtual time, too, if SimulationOptions::in_time_order says
+// so. An observer must not call back into the simulation.
 #pragma once
 
 #include <cstdint>

@@ -26,19 +26,19 @@ QuadraticProblem::QuadraticProblem(const QuadraticOptions& options)
   Rng common(derive_seed({options.run_seed, kCentreStream}));
   std::vector<double> middle(options.dimension);
   for (double& value : middle) value = common.normal();
-  centres_.resize(options.nodes);
+  centres_.reserve(options.nodes * options.dimension);
   for (std::size_t i = 0; i < options.nodes; ++i) {
     Rng rng(derive_seed({options.run_seed, kCentreStream, i}));
-    centres_[i].reserve(options.dimension);
     for (std::size_t k = 0; k < options.dimension; ++k) {
-      centres_[i].push_back(static_cast<float>(middle[k] + options.heterogeneity * rng.normal()));
-      optimum_[k] += static_cast<double>(centres_[i][k]) / static_cast<double>(options.nodes);
+      const auto value = static_cast<float>(middle[k] + options.heterogeneity * rng.normal());
+      centres_.push_back(value);
+      optimum_[k] += static_cast<double>(value) / static_cast<double>(options.nodes);
     }
   }
   // (1/n) sum 1/2 |x - c_i|^2 = 1/2 |x - mean|^2 + (1/n) sum 1/2 |c_i - mean|^2.
-  for (const auto& centre : centres_) {
+  for (std::size_t i = 0; i < options.nodes; ++i) {
     for (std::size_t k = 0; k < options.dimension; ++k) {
-      optimal_loss_ += 0.5 * square(static_cast<double>(centre[k]) - optimum_[k]) /
+      optimal_loss_ += 0.5 * square(static_cast<double>(centre(i)[k]) - optimum_[k]) /
                        static_cast<double>(options.nodes);
     }
   }
@@ -77,7 +77,7 @@ Result<ports::TrainOutcome> QuadraticTrainer::train(const ports::TrainRequest& r
     kept_squares += kept * kept;
     kept *= keep;
   }
-  const auto& centre = problem_->centre(position_);
+  const auto centre = problem_->centre(position_);
   MutableParametersPtr out = pool_.acquire();
   const auto values = out->values();
   double distance = 0.0;

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "model/parameters.h"
@@ -32,7 +33,9 @@ class QuadraticProblem {
   explicit QuadraticProblem(const QuadraticOptions& options);
 
   const QuadraticOptions& options() const { return options_; }
-  const std::vector<float>& centre(std::size_t position) const { return centres_[position]; }
+  std::span<const float> centre(std::size_t position) const {
+    return std::span(centres_).subspan(position * options_.dimension, options_.dimension);
+  }
   // argmin of the global objective: the mean of the centres.
   const std::vector<double>& optimum() const { return optimum_; }
   // (1/n) sum of f_i(x), and its value at the optimum.
@@ -43,7 +46,7 @@ class QuadraticProblem {
 
  private:
   QuadraticOptions options_;
-  std::vector<std::vector<float>> centres_;
+  std::vector<float> centres_;  // one behind the other
   std::vector<double> optimum_;
   double optimal_loss_ = 0.0;
   ParameterLayout layout_;

@@ -72,7 +72,13 @@ struct SimulationOptions {
   Duration max_boot_time{};
   // Threads that train, evaluate and mix, the calling one among them; at least 1.
   std::size_t workers = 1;
-  // Steps after which `run` gives up with kStepLimit; 0: none.
+  // Observers and the step watcher are told of the whole cluster's steps in the order of virtual
+  // time, as an event log should have them. If not, nodes that cannot know of each other yet
+  // (within the least latency of a link) are told of one after the other; that is faster, and
+  // nothing else differs. Where the order matters (`pause_when`, faults at commits) it is kept
+  // anyway.
+  bool in_time_order = false;
+  // Steps after which `run` gives up with kStepLimit, for good; 0: none.
   std::uint64_t step_limit = 0;
   // x(0) by position, if nodes are to start apart; empty: all from the trainer's.
   std::function<ParametersPtr(Position)> initial;

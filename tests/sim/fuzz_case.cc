@@ -105,6 +105,7 @@ SimulationOptions draw_case(std::uint64_t seed, bool* calm) {
   options.round_deadline =
       *calm ? std::chrono::seconds(60) : Duration(milliseconds(30 + rng.below(150)));
   options.evaluate_every = rng.below(5);
+  options.in_time_order = rng.below(2) == 0;
   options.workers = 1 + (seed % 64 == 0 ? 1 : 0);  // threads cost more than these cases
   if (!*calm) options.faults = draw_faults(draw_amounts(rng), options.topology, seed);
   return options;

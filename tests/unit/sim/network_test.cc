@@ -48,10 +48,10 @@ class NetworkTest : public testing::Test {
     while (!agenda_.empty()) {
       const Entry entry = agenda_.pop();
       if (entry.what == Happening::kDirectionFree) {
-        network_->direction_is_free(entry.subject, entry.epoch);
+        network_->direction_is_free(entry);
         continue;
       }
-      const Direction& direction = network_->direction(entry.subject);
+      const Direction& direction = network_->direction(entry.key());
       const auto& event = network_->parcel(entry.payload).event;
       const auto* update = std::get_if<core::UpdateReceived>(&event);
       if (entry.what == Happening::kNotice || network_->is_current(entry)) {

@@ -1,5 +1,6 @@
 #include "sim/quadratic_trainer.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include <gtest/gtest.h>
@@ -54,7 +55,7 @@ TEST(QuadraticTrainerTest, TheOptimumIsTheMeanOfTheCentres) {
 
 TEST(QuadraticTrainerTest, WithoutHeterogeneityAllNodesHaveOneCentre) {
   const auto problem = problem_of({.nodes = 3, .dimension = 4, .heterogeneity = 0.0});
-  EXPECT_EQ(problem->centre(0), problem->centre(2));
+  EXPECT_TRUE(std::ranges::equal(problem->centre(0), problem->centre(2)));
   EXPECT_NEAR(problem->optimal_loss(), 0.0, 1e-12);
 }
 
