@@ -33,22 +33,15 @@
 
 #include <torch/torch.h>
 
+#include "bare_loop.h"
 #include "base/check.h"
-#include "base/rng.h"
-#include "learn/flat_module.h"
 #include "learn/memory.h"
-#include "learn/models.h"
-#include "learn/sgd.h"
-#include "learn/threads.h"
 #include "learn/trainer_group.h"
 
 namespace skiptrain::learn {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 constexpr std::uint32_t kSamples = 60'000;  // of the training set, as in Fashion-MNIST
-constexpr std::uint32_t kBatch = 32;
 constexpr int kMinBareSteps = 50;
 constexpr std::uint32_t kEvaluated = 1000;  // samples
 constexpr int kEvaluations = 5;
@@ -59,15 +52,6 @@ struct Settings {
   int repeats = 5;
   std::vector<std::uint32_t> workers;
 };
-
-double seconds_since(Clock::time_point begin) {
-  return std::chrono::duration<double>(Clock::now() - begin).count();
-}
-
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
 
 double resident_mb() {
   std::ifstream statm("/proc/self/statm");
@@ -86,43 +70,6 @@ std::size_t heap_bytes() {
   return static_cast<std::size_t>(resident_mb() * 1e6);
 #endif
 }
-
-data::Dataset noise(const ModelSpec& model, std::uint32_t count) {
-  Rng rng(1);
-  data::Dataset dataset{model.input, model.classes, {}, {}};
-  dataset.pixels.resize(count * model.input.value_count());
-  dataset.labels.resize(count);
-  for (auto& pixel : dataset.pixels) pixel = static_cast<std::uint8_t>(rng.next() >> 56);
-  for (auto& label : dataset.labels) label = static_cast<std::uint8_t>(rng.below(model.classes));
-  return dataset;
-}
-
-class BareLoop {
- public:
-  BareLoop()
-      : model_(make_model(ModelSpec{}, 1)),
-        flat_(model_->module()),
-        images_(torch::rand({kBatch, 1, 28, 28})),
-        labels_(torch::randint(10, {kBatch}, at::kLong)) {}
-
-  void run(int steps) {
-    use_threads(1);
-    model_->module().train();
-    for (int i = 0; i < steps; ++i) {
-      flat_.zero_gradients();
-      const at::Tensor loss = torch::cross_entropy_loss(model_->forward(images_), labels_);
-      loss.backward();
-      // So small that the loop goes on learning nothing for as long as it is measured.
-      sgd_step({.lr = 1e-6}, flat_.values(), flat_.gradients(), {});
-    }
-  }
-
- private:
-  std::unique_ptr<Model> model_;
-  FlatModule flat_;
-  at::Tensor images_;
-  at::Tensor labels_;
-};
 
 // Of one step in one thread.
 struct StepTime {
@@ -185,7 +132,7 @@ StepTime time_group(Handles& handles, std::vector<ParametersPtr>& models, std::u
   });
 }
 
-StepTime median(const std::vector<StepTime>& times) {
+StepTime median_step(const std::vector<StepTime>& times) {
   std::vector<double> wall;
   std::vector<double> cpu;
   for (const StepTime& time : times) {
@@ -233,10 +180,10 @@ void measure(const Settings& settings, const TrainerOptions& options,
           SKIPTRAIN_CHECK(measured.has_value(), "the bench's evaluation stays finite");
         }
       });
-  const StepTime floor = median(bare);
+  const StepTime floor = median_step(bare);
   print(workers, "bare", floor, floor);
-  if (workers > 1) print(workers, "bare xW", median(crowded), floor);
-  print(workers, "group", median(grouped), floor);
+  if (workers > 1) print(workers, "bare xW", median_step(crowded), floor);
+  print(workers, "group", median_step(grouped), floor);
   std::printf("%7u  evaluation of %u samples: %.1f ms in each thread\n", workers, kEvaluated,
               evaluation.wall_ms);
 }
