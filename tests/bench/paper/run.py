@@ -32,7 +32,7 @@ PAPER_STEPS = 20
 FASHION_PARAMETERS = 83_754
 
 SIZES = {
-    "quick": {"nodes": 16, "rounds": 32, "steps": 10, "grid": "train=3..4,sync=3..4",
+    "quick": {"nodes": 32, "rounds": 32, "steps": 10, "grid": "train=3..4,sync=3..4",
               "end_samples": 2000, "eval_every": 8, "eval_samples": 500},
     "full": {"nodes": 256, "rounds": 1000, "steps": 20, "grid": "train=1..4,sync=1..4",
              "end_samples": 10_000, "eval_every": 40, "eval_samples": 1000},
