@@ -48,6 +48,12 @@ Error not_whole_records(const RecordFormat& format, const std::string& path, std
               std::string(format.name) + " does"};
 }
 
+Error too_many_records(const std::string& path) {
+  return {ErrorCode::kResourceExhausted, path + ": more records than the limit of " +
+                                             std::to_string(kMaxCifarRecords) +
+                                             " in all files of a set"};
+}
+
 Status check_labels(const RecordFormat& format, const std::string& path, std::uint64_t record,
                     const std::uint8_t* bytes) {
   for (std::size_t i = 0; i < format.labels.size(); ++i) {
@@ -69,8 +75,13 @@ Status for_each_record(const RecordFormat& format, const std::string& path, Take
   auto stream = GzipStream::open(path);
   if (!stream) return tl::unexpected<Error>(stream.error());
   // A plain file's size tells before anything is read.
-  if (!stream->is_gzip() && stream->size_bound() % format.bytes() != 0) {
-    return tl::unexpected<Error>(not_whole_records(format, path, stream->size_bound()));
+  if (const std::uint64_t size = stream->size_bound(); !stream->is_gzip()) {
+    if (size % format.bytes() != 0) {
+      return tl::unexpected<Error>(not_whole_records(format, path, size));
+    }
+    if (size / format.bytes() > kMaxCifarRecords) {
+      return tl::unexpected<Error>(too_many_records(path));
+    }
   }
   std::vector<std::uint8_t> block(kBlockRecords * format.bytes());
   std::uint64_t record = 0;
@@ -98,9 +109,7 @@ Result<std::vector<std::uint8_t>> read_labels(const RecordFormat& format,
   for (const std::string& path : files) {
     const auto read = for_each_record(format, path, [&](const std::uint8_t* record) -> Status {
       if (labels.size() == kMaxCifarRecords) {
-        return fail(ErrorCode::kResourceExhausted, path + ": more records than the limit of " +
-                                                       std::to_string(kMaxCifarRecords) +
-                                                       " in all files of a set");
+        return tl::unexpected<Error>(too_many_records(path));
       }
       labels.push_back(record[format.label_bytes() - 1]);
       return {};

@@ -74,10 +74,11 @@ def row(degree, run, dpsgd):
 
 
 def table(results, grid, size, arguments, seconds):
+    dataset = f" --dataset {arguments.dataset}" if arguments.dataset else ""
     lines = [
-        f"`tests/bench/paper/run.py {arguments.size} --seed {arguments.seed}`: {size['nodes']} "
-        f"nodes, {size['rounds']} rounds, {size['steps']} local steps, batch 32, lr 0.1, "
-        f"shards:2, GN-LeNet, all four profiles, {arguments.dataset or 'Fashion-MNIST'}; {os.cpu_count()} processors, "
+        f"`tests/bench/paper/run.py {arguments.size} --seed {arguments.seed}{dataset}`: "
+        f"{size['nodes']} nodes, {size['rounds']} rounds, {size['steps']} local steps, batch 32, "
+        f"lr 0.1, shards:2, GN-LeNet, all four profiles; {os.cpu_count()} processors, "
         f"{seconds / 60:.1f} min.", "",
         "| degree | run | accuracy % (mean ± std over nodes) | against D-PSGD, points | energy Wh "
         "| of D-PSGD's | consensus distance | virtual min | wall s |",
