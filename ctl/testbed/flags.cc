@@ -15,7 +15,7 @@ void add_workload_flags(CLI::App& command, TestbedOptions& o, std::string& polic
   add("--sync", o.schedule.gamma_sync, "Sync rounds in a row");
   add("--topology", o.topology, "ring, complete, star, torus, regular:D or file:PATH");
   add("--model", o.model, "gn-lenet, femnist-cnn, lenet5 or mlp");
-  add("--dataset", o.dataset, "Folder with the four IDX files, plain or .gz");
+  add("--dataset", o.dataset, "Folder with IDX, CIFAR-10 or CIFAR-100 files, plain or .gz");
   add("--partition", o.partition, "iid, shards:K or dirichlet:ALPHA");
   add("--local-steps", o.local_steps, "Minibatches per train round");
   add("--batch-size", o.batch_size, "Samples per minibatch");

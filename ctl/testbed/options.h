@@ -21,7 +21,7 @@ struct TestbedOptions {
   core::Schedule schedule{core::Policy::kSkipTrain, 4, 4};
   std::string topology = "regular:3";
   std::string model = "gn-lenet";
-  std::string dataset = kDefaultDataset;  // folder with the four IDX files, plain or .gz
+  std::string dataset = kDefaultDataset;  // folder; see data/source.h
   std::string partition = "shards:2";
   std::uint64_t local_steps = 10;
   std::uint64_t batch_size = 32;

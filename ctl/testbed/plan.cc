@@ -14,6 +14,7 @@
 #include "ctl/endpoint.h"
 #include "ctl/testbed/ports.h"
 #include "daemon/config/config.h"
+#include "data/source.h"
 
 namespace skiptrain::ctl {
 namespace {
@@ -25,32 +26,27 @@ bool is_program(const fs::path& path) {
   return fs::is_regular_file(path, ignored) && access(path.c_str(), X_OK) == 0;
 }
 
-// The plain file if it is there, else the packed one.
-Result<fs::path> idx_file(const std::string& dataset, const std::string& name) {
-  for (const char* suffix : {"", ".gz"}) {
-    const fs::path path = fs::absolute(fs::path(dataset) / (name + suffix));
-    std::error_code ignored;
-    if (fs::exists(path, ignored)) return path;
-  }
-  return fail(ErrorCode::kNotFound, "--dataset " + dataset + ": there is no " + name + " and no " +
-                                        name +
-                                        ".gz; Debian's package dataset-fashion-mnist has them");
-}
-
 Result<daemon::DataSettings> data_settings(const TestbedOptions& options) {
-  daemon::DataSettings data;
-  const std::pair<fs::path*, const char*> files[] = {
-      {&data.train_images, "train-images-idx3-ubyte"},
-      {&data.train_labels, "train-labels-idx1-ubyte"},
-      {&data.test_images, "t10k-images-idx3-ubyte"},
-      {&data.test_labels, "t10k-labels-idx1-ubyte"}};
-  for (const auto& [field, name] : files) {
-    auto path = idx_file(options.dataset, name);
-    if (!path) return tl::unexpected(path.error());
-    *field = *std::move(path);
+  const auto source = data::find_source(options.dataset);
+  if (!source) {
+    return fail(source.error().code, "--dataset " + source.error().message);
   }
-  data.partition = options.partition;
-  return data;
+  daemon::DataSettings settings;
+  settings.format = source->format;
+  const std::pair<fs::path*, const std::string*> paths[] = {
+      {&settings.directory, &source->directory},
+      {&settings.train_images, &source->train.images},
+      {&settings.train_labels, &source->train.labels},
+      {&settings.test_images, &source->test.images},
+      {&settings.test_labels, &source->test.labels}};
+  for (const auto& [field, path] : paths) {
+    if (!path->empty()) *field = fs::absolute(*path);
+  }
+  const data::PixelStatistics pixels = data::usual_statistics(source->format);
+  settings.mean = pixels.mean;
+  settings.std = pixels.std;
+  settings.partition = options.partition;
+  return settings;
 }
 
 // For a run that opens no data.

@@ -18,7 +18,8 @@ Result<std::string> find_skiptraind(const std::string& given);
 Result<TestbedState> plan_testbed(const TestbedOptions& options, const std::string& dir);
 
 // The configuration of the node at `position`, as TOML that the daemon accepts: it is read back and
-// checked before it is returned. kInvalidArgument names the option that does not fit.
+// checked before it is returned. kInvalidArgument names the option that does not fit,
+// kNotFound what --dataset lacks.
 Result<std::string> node_config(const TestbedOptions& options, const TestbedState& plan,
                                 std::size_t position);
 

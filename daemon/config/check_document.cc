@@ -1,5 +1,6 @@
 // The checks that take more than one key, and the placeholders.
 #include <algorithm>
+#include <array>
 #include <fstream>
 #include <iterator>
 #include <map>
@@ -134,6 +135,34 @@ void check_topology(Document& document) {
   config.cluster.graph = *std::move(graph);
 }
 
+// Which keys name the data's files depends on their format.
+void check_data_files(Document& document) {
+  constexpr std::array<std::string_view, 4> kIdxKeys = {"data.train_images", "data.train_labels",
+                                                        "data.test_images", "data.test_labels"};
+  constexpr std::string_view kDirectory = "data.directory";
+  if (!document.is_mentioned("data")) return;  // not TOML, or no table
+  // A format that was refused does not tell which keys it needs.
+  if (document.is_mentioned("data.format") && !document.is_set("data.format")) return;
+  const data::Format format = document.config.data.format;
+  const std::string name = "data.format = " + toml_string(to_string(format));
+  const bool is_idx = format == data::Format::kIdx;
+  for (const std::string_view key : kIdxKeys) {
+    if (is_idx && !document.is_mentioned(key)) {
+      document.complain_of_missing(std::string(key), "IDX file, plain or gzip");
+    } else if (!is_idx && document.is_set(key)) {
+      document.complain(
+          key, "must be left out with " + name + ", whose files are found in data.directory");
+    }
+  }
+  if (!is_idx && !document.is_mentioned(kDirectory)) {
+    document.complain_of_missing(std::string(kDirectory), "the folder with the files of " + name);
+  } else if (is_idx && document.is_set(kDirectory)) {
+    document.complain(kDirectory, "must be left out with " + name +
+                                      ", whose files are data.train_images, data.train_labels, "
+                                      "data.test_images and data.test_labels");
+  }
+}
+
 void check_rest(Document& document) {
   const Config& config = document.config;
   if (document.is_set("energy.budget_wh") && document.is_set("energy.budget_fraction")) {
@@ -166,6 +195,7 @@ void check_document(Document& document) {
   check_nodes(document);
   check_listener(document);
   check_topology(document);
+  check_data_files(document);
   check_rest(document);
 }
 
@@ -185,8 +215,8 @@ void resolve_placeholders(Config& config) {
   if (config.control.socket.empty()) config.control.socket = config.node.data_dir / "control.sock";
   for (std::filesystem::path* path :
        {&config.node.data_dir, &config.log.file, &config.control.socket, &config.model.initial,
-        &config.data.train_images, &config.data.train_labels, &config.data.test_images,
-        &config.data.test_labels, &config.energy.meter_root}) {
+        &config.data.directory, &config.data.train_images, &config.data.train_labels,
+        &config.data.test_images, &config.data.test_labels, &config.energy.meter_root}) {
     *path = absolute_path(config, *path);
   }
 }

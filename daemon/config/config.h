@@ -23,6 +23,7 @@
 #include "base/units.h"
 #include "core/schedule.h"
 #include "core/topology.h"
+#include "data/source.h"
 #include "energy/meters.h"
 
 namespace skiptrain::daemon {
@@ -111,8 +112,9 @@ struct ModelSettings {
 };
 
 struct DataSettings {
-  std::string format = "idx";
-  std::filesystem::path train_images;
+  data::Format format = data::Format::kIdx;
+  std::filesystem::path directory;     // of the CIFAR formats; empty with idx
+  std::filesystem::path train_images;  // these four with idx; else empty
   std::filesystem::path train_labels;
   std::filesystem::path test_images;
   std::filesystem::path test_labels;

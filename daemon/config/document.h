@@ -28,12 +28,18 @@ struct Document {
   Config config;
   // Keys that are set and passed their own checks, by path ("run.rounds", "cluster.nodes[0].id").
   std::map<std::string, Place, std::less<>> places;
+  // Lines of the tables that were read (1 for one that is left out) and of all keys that stand in
+  // the file, whether or not their values passed.
+  std::map<std::string, int, std::less<>> lines;
   std::vector<Problem> problems;
   bool nodes_are_good = false;  // every entry of cluster.nodes was read without a problem
 
   bool is_set(std::string_view path) const { return places.contains(path); }
+  bool is_mentioned(std::string_view path) const { return lines.contains(path); }
   // Reports "PATH = VALUE: what" at the line of that key, which is set.
   void complain(std::string_view path, const std::string& what);
+  // Reports that a key is not set, at the line of its table, which was read.
+  void complain_of_missing(const std::string& path, const std::string& meaning);
 };
 
 // Text to keys: kinds, ranges, unknown and missing keys.

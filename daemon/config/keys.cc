@@ -107,10 +107,6 @@ Complaint a_model(const std::string& text) {
   return "one of " + allowed;
 }
 
-Complaint a_data_format(const std::string& text) {
-  return text == "idx" ? std::nullopt : Complaint("\"idx\"");
-}
-
 Complaint a_partition(const std::string& text) {
   static_assert(data::kMinDirichletAlpha == 0.001 && data::kMaxDirichletAlpha == 1e6,
                 "the words below and in the key's meaning");
@@ -224,7 +220,17 @@ void append_energy(List& list) {
       "W drawn while training, for meter = \"constant\"; 0 to 100000"));
 }
 
-void append_model_and_data(List& list) {
+// A path that only some of data.format's values have; the checks across keys know which.
+template <typename Get>
+Key<Config> data_path(std::string path, Get get, std::string meaning) {
+  Key<Config> key = text<Config>(std::move(path), get, not_empty, std::move(meaning));
+  key.show = [get, show = key.show](const Config& config) {
+    return get(config).empty() ? std::nullopt : show(config);
+  };
+  return key;
+}
+
+void append_model(List& list) {
   list.push_back(required(shared(text<Config>(
       "model.name", [](auto& c) -> auto& { return c.model.name; }, a_model,
       as_toml_names(kModelNames)))));
@@ -237,20 +243,29 @@ void append_model_and_data(List& list) {
   list.push_back(shared(integer_list<Config>(
       "model.hidden", [](auto& c) -> auto& { return c.model.hidden; }, kMaxHiddenLayers,
       IntegerRange{1, 65536}, "mlp only: widths of its hidden layers")));
-  list.push_back(shared(text<Config>(
-      "data.format", [](auto& c) -> auto& { return c.data.format; }, a_data_format, "idx")));
-  list.push_back(required(text<Config>(
-      "data.train_images", [](auto& c) -> auto& { return c.data.train_images; }, not_empty,
-      "IDX file, plain or gzip")));
-  list.push_back(required(text<Config>(
-      "data.train_labels", [](auto& c) -> auto& { return c.data.train_labels; }, not_empty,
-      "IDX file, plain or gzip")));
-  list.push_back(required(text<Config>(
-      "data.test_images", [](auto& c) -> auto& { return c.data.test_images; }, not_empty,
-      "IDX file, plain or gzip")));
-  list.push_back(required(text<Config>(
-      "data.test_labels", [](auto& c) -> auto& { return c.data.test_labels; }, not_empty,
-      "IDX file, plain or gzip")));
+}
+
+void append_data(List& list) {
+  list.push_back(shared(choice<Config>(
+      "data.format", [](auto& c) -> auto& { return c.data.format; },
+      std::span<const data::Format>(data::kFormats),
+      "idx, or the binary version of cifar-10 or cifar-100")));
+  list.push_back(data_path(
+      "data.directory", [](auto& c) -> auto& { return c.data.directory; },
+      "with the CIFAR formats, required: folder with data_batch_1.bin to data_batch_5.bin and "
+      "test_batch.bin, or with train.bin and test.bin; plain, or gzip with .gz after the name"));
+  list.push_back(data_path(
+      "data.train_images", [](auto& c) -> auto& { return c.data.train_images; },
+      "with idx, required: IDX file, plain or gzip"));
+  list.push_back(data_path(
+      "data.train_labels", [](auto& c) -> auto& { return c.data.train_labels; },
+      "with idx, required: IDX file, plain or gzip"));
+  list.push_back(data_path(
+      "data.test_images", [](auto& c) -> auto& { return c.data.test_images; },
+      "with idx, required: IDX file, plain or gzip"));
+  list.push_back(data_path(
+      "data.test_labels", [](auto& c) -> auto& { return c.data.test_labels; },
+      "with idx, required: IDX file, plain or gzip"));
   list.push_back(shared(text<Config>(
       "data.partition", [](auto& c) -> auto& { return c.data.partition; }, a_partition,
       "whose share is ours: iid, shards:K (K from 1 to 10000), dirichlet:ALPHA (0.001 to 1000000), "
@@ -262,11 +277,12 @@ void append_model_and_data(List& list) {
       "use only the first N training samples, 0 to 4294967295; 0: all")));
   list.push_back(shared(number<Config>(
       "data.mean", [](auto& c) -> auto& { return c.data.mean; },
-      NumberRange{.text = "a finite number"}, "pixels become (value / 255 - mean) / std")));
+      NumberRange{.text = "a finite number"},
+      "pixels become (value / 255 - mean) / std; for cifar-10 0.4734, for cifar-100 0.4782")));
   list.push_back(shared(number<Config>(
       "data.std", [](auto& c) -> auto& { return c.data.std; },
       NumberRange{.min = 0.0, .min_excluded = true, .text = "a number above 0"},
-      "greater than 0")));
+      "greater than 0; for cifar-10 0.2516, for cifar-100 0.2682")));
 }
 
 void append_train(List& list) {
@@ -337,7 +353,8 @@ const std::vector<Key<Config>>& config_keys() {
     append_node_and_process(list);
     append_run(list);
     append_energy(list);
-    append_model_and_data(list);
+    append_model(list);
+    append_data(list);
     append_train(list);
     append_round_and_transport(list);
     return list;

@@ -90,6 +90,7 @@ class Reader {
       const toml::node* node = root.get(section);
       const toml::table* table = node != nullptr ? node->as_table() : nullptr;
       if (node != nullptr && table == nullptr) continue;
+      document_.lines[section] = table != nullptr ? line_of(*table) : 1;
       read_section(section, table);
     }
   }
@@ -106,7 +107,7 @@ class Reader {
       if (section_of(key.path) != section) continue;
       known.push_back(std::string_view(key.path).substr(section.size() + 1));
       read_key(key, key.path, table != nullptr ? table->get(known.back()) : nullptr,
-               table != nullptr ? line_of(*table) : 1, document_.config);
+               document_.config);
     }
     if (has_nodes) known.push_back("nodes");
     if (table != nullptr) refuse_unknown(section, *table, known);
@@ -114,12 +115,12 @@ class Reader {
   }
 
   template <typename T>
-  void read_key(const Key<T>& key, const std::string& path, const toml::node* node,
-                int section_line, T& owner) {
+  void read_key(const Key<T>& key, const std::string& path, const toml::node* node, T& owner) {
     if (node == nullptr) {
-      if (key.required) report(section_line, path + ": must be set (" + key.meaning + ")");
+      if (key.required) document_.complain_of_missing(path, key.meaning);
       return;
     }
+    document_.lines[path] = line_of(*node);
     const std::string text = text_of(*node);
     if (const Complaint complaint = key.read(owner, value_of(*node))) {
       report(line_of(*node), path + " = " + text + ": must be " + *complaint);
@@ -157,8 +158,9 @@ class Reader {
       const toml::table& entry = *(*entries)[i].as_table();
       const std::string prefix = "cluster.nodes[" + std::to_string(i) + "]";
       ClusterNode& target = document_.config.cluster.nodes.emplace_back();
+      document_.lines[prefix] = line_of(entry);
       for (const Key<ClusterNode>& key : cluster_node_keys()) {
-        read_key(key, prefix + "." + key.path, entry.get(key.path), line_of(entry), target);
+        read_key(key, prefix + "." + key.path, entry.get(key.path), target);
       }
       refuse_unknown(prefix, entry, known);
     }
@@ -179,6 +181,11 @@ void Document::complain(std::string_view path, const std::string& what) {
   }
   problems.push_back(
       {place->second.line, std::string(path) + " = " + place->second.text + ": " + what});
+}
+
+void Document::complain_of_missing(const std::string& path, const std::string& meaning) {
+  const int line = lines.find(path.substr(0, path.rfind('.')))->second;
+  problems.push_back({line, path + ": must be set (" + meaning + ")"});
 }
 
 void read_document(std::string_view toml, Document& document) {

@@ -3,17 +3,21 @@
 #include <algorithm>
 #include <utility>
 
-#include "data/idx_reader.h"
 #include "data/partition.h"
+#include "data/source.h"
 #include "store/safetensors.h"
 
 namespace skiptrain::daemon {
 namespace {
 
 Result<TrainingData> load(const Config& config, const data::LoadOptions& share) {
-  auto train = data::load_idx({config.data.train_images, config.data.train_labels}, share);
+  const data::Source source{.format = config.data.format,
+                            .train = {config.data.train_images, config.data.train_labels},
+                            .test = {config.data.test_images, config.data.test_labels},
+                            .directory = config.data.directory};
+  auto train = data::load(source, data::Part::kTrain, share);
   if (!train) return tl::unexpected(train.error());
-  auto test = data::load_idx({config.data.test_images, config.data.test_labels});
+  auto test = data::load(source, data::Part::kTest);
   if (!test) return tl::unexpected(test.error());
   // Both files may lack a class; the model needs one output for each that occurs anywhere.
   const std::uint32_t classes = std::max(train->classes, test->classes);

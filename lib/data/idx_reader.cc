@@ -221,9 +221,7 @@ Result<Dataset> load_idx(const IdxFiles& files, const LoadOptions& options) {
   if (!labels) return tl::unexpected<Error>(labels.error());
   if (labels->empty()) return fail(ErrorCode::kInvalidArgument, files.labels + ": holds no labels");
   const std::uint32_t classes = *std::max_element(labels->begin(), labels->end()) + 1u;
-  std::span<const std::uint8_t> dealt(*labels);
-  if (options.limit != 0) dealt = dealt.first(std::min<std::size_t>(options.limit, dealt.size()));
-  auto share = indices_for(options.partition, dealt, options.seat);
+  const auto share = chosen_rows(*labels, options);
   if (!share) return tl::unexpected<Error>(share.error());
   auto images = open_images(files.images);
   if (!images) return tl::unexpected<Error>(images.error());

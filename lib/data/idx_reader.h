@@ -20,7 +20,7 @@
 
 #include "base/error.h"
 #include "data/dataset.h"
-#include "data/partition.h"
+#include "data/load_options.h"
 
 namespace skiptrain::data {
 
@@ -45,13 +45,6 @@ struct Images {
 // not in the file.
 Result<Images> read_idx_images(const std::string& path,
                                const std::optional<std::vector<std::uint32_t>>& rows);
-
-struct LoadOptions {
-  Partition partition = AllSamples{};
-  Seat seat;
-  // Deal only the first `limit` samples of the files; 0: all.
-  std::uint32_t limit = 0;
-};
 
 // One node's share. kMismatch if the two files hold different numbers of samples.
 Result<Dataset> load_idx(const IdxFiles& files, const LoadOptions& options = {});

@@ -27,9 +27,8 @@ DEGREES = [6, 8, 10]
 # train round in Wh and allow in rounds follows from its table of devices; see lib/energy.
 PAPER_ROUNDS = 1000
 PAPER_BUDGET = 0.1
-PAPER_PARAMETERS = 89_834
-PAPER_STEPS = 20
-FASHION_PARAMETERS = 83_754
+# Wh of a train round, the mean over the four profiles, whose nodes are equally many.
+PAPER_ROUND_WH = (0.006532875 + 0.005986076 + 0.002556283 + 0.008519120) / 4
 
 SIZES = {
     "quick": {"nodes": 32, "rounds": 32, "steps": 10, "grid": "train=3..4,sync=3..4",
@@ -39,10 +38,11 @@ SIZES = {
 }
 
 
-def budget_fraction(size):
-    """The part of a battery that lets the same part of the rounds train as in the paper."""
-    cost = (FASHION_PARAMETERS * size["steps"]) / (PAPER_PARAMETERS * PAPER_STEPS)
-    return PAPER_BUDGET * cost * size["rounds"] / PAPER_ROUNDS
+def budget_fraction(size, dpsgd):
+    """The part of a battery that lets the same part of the rounds train as in the paper. What a
+    round costs depends on the model's size and so on the data set: the run of D-PSGD tells."""
+    round_wh = dpsgd["energy_wh"]["total"] / dpsgd["train_rounds"]["total"]
+    return PAPER_BUDGET * round_wh / PAPER_ROUND_WH * size["rounds"] / PAPER_ROUNDS
 
 
 def simulate(arguments, size, degree, name, extra):
@@ -74,10 +74,11 @@ def row(degree, run, dpsgd):
 
 
 def table(results, grid, size, arguments, seconds):
+    dataset = f" --dataset {arguments.dataset}" if arguments.dataset else ""
     lines = [
-        f"`tests/bench/paper/run.py {arguments.size} --seed {arguments.seed}`: {size['nodes']} "
-        f"nodes, {size['rounds']} rounds, {size['steps']} local steps, batch 32, lr 0.1, "
-        f"shards:2, GN-LeNet, all four profiles; {os.cpu_count()} processors, "
+        f"`tests/bench/paper/run.py {arguments.size} --seed {arguments.seed}{dataset}`: "
+        f"{size['nodes']} nodes, {size['rounds']} rounds, {size['steps']} local steps, batch 32, "
+        f"lr 0.1, shards:2, GN-LeNet, all four profiles; {os.cpu_count()} processors, "
         f"{seconds / 60:.1f} min.", "",
         "| degree | run | accuracy % (mean ± std over nodes) | against D-PSGD, points | energy Wh "
         "| of D-PSGD's | consensus distance | virtual min | wall s |",
@@ -113,19 +114,21 @@ def main():
     parser.add_argument("size", choices=SIZES)
     parser.add_argument("--binaries", default=str(root / "build/release/bin"))
     parser.add_argument("--out", default="paper-results")
-    parser.add_argument("--dataset", help="folder with the four IDX files; default Fashion-MNIST")
+    parser.add_argument("--dataset",
+                        help="folder with IDX files, or with CIFAR-10's binary version, which is "
+                             "the paper's; default Fashion-MNIST")
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     size = SIZES[arguments.size]
     pathlib.Path(arguments.out).mkdir(parents=True, exist_ok=True)
     begin = time.monotonic()
-    budgets = ["--budget-fraction", budget_fraction(size)]
     results = {}
     for degree in DEGREES:
         runs = simulate(arguments, size, degree, f"degree-{degree}",
                         ["--compare", "dpsgd,skiptrain"])
         runs += simulate(arguments, size, degree, f"degree-{degree}-budget",
-                         ["--compare", "greedy,skiptrain-constrained", *budgets])
+                         ["--compare", "greedy,skiptrain-constrained",
+                          "--budget-fraction", budget_fraction(size, runs[0])])
         results[degree] = runs
     grid = simulate(arguments, size, DEGREES[0], "grid", ["--sweep", size["grid"]])
     text = table(results, grid, size, arguments, time.monotonic() - begin)

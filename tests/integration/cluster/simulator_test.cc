@@ -11,6 +11,7 @@
 
 #include "store/safetensors.h"
 #include "tests/integration/cluster/test_cluster.h"
+#include "tests/unit/data/cifar_files.h"
 
 namespace skiptrain::integration {
 namespace {
@@ -19,7 +20,7 @@ constexpr std::size_t kNodes = 4;
 
 class SimulatorTest : public ::testing::Test {
  protected:
-  SimulatorTest() { write_dataset(dir_ / "data"); }
+  SimulatorTest() { write_dataset(dataset_); }
 
   std::vector<std::string> command(std::vector<std::string> front,
                                    const std::vector<std::string>& back) const {
@@ -28,7 +29,7 @@ class SimulatorTest : public ::testing::Test {
                                              "--topology",    "ring",
                                              "--model",       "mlp",
                                              "--set",         "model.hidden=[8]",
-                                             "--dataset",     dir_ / "data",
+                                             "--dataset",     dataset_,
                                              "--batch-size",  "8",
                                              "--local-steps", "3",
                                              "--partition",   "shards:2",
@@ -38,22 +39,21 @@ class SimulatorTest : public ::testing::Test {
     return front;
   }
 
+  // Runs both with these flags too.
+  void expect_the_daemons_parameters(const std::vector<std::string>& flags) const;
+
   TestDir dir_;
+  std::string dataset_ = dir_ / "data";
 };
 
-class SimulatorPolicyTest : public SimulatorTest,
-                            public ::testing::WithParamInterface<const char*> {};
-
-TEST_P(SimulatorPolicyTest, EndsWithTheDaemonsParameters) {
-  const std::vector<std::string> policy = {"--policy", GetParam(), "--train",           "2",
-                                           "--sync",   "1",        "--budget-fraction", "0.00002"};
+void SimulatorTest::expect_the_daemons_parameters(const std::vector<std::string>& flags) const {
   const std::string checkpoint = dir_ / "sim";
   const Answer simulated =
-      skipctl(command({"sim", "--checkpoint", checkpoint, "--checkpoint-every", "12"}, policy));
+      skipctl(command({"sim", "--checkpoint", checkpoint, "--checkpoint-every", "12"}, flags));
   ASSERT_EQ(simulated.exit_code, kOk) << simulated.err;
   const std::string bed = dir_ / "bed";
   const Answer real = skipctl(
-      command({"testbed", "run", "--dir", bed, "--keep", "--skiptraind", SKIPTRAIND}, policy));
+      command({"testbed", "run", "--dir", bed, "--keep", "--skiptraind", SKIPTRAIND}, flags));
   ASSERT_EQ(real.exit_code, kOk) << real.err;
   const auto all = store::read_safetensors(checkpoint);
   ASSERT_TRUE(all) << all.error().message;
@@ -77,6 +77,14 @@ TEST_P(SimulatorPolicyTest, EndsWithTheDaemonsParameters) {
   }
 }
 
+class SimulatorPolicyTest : public SimulatorTest,
+                            public ::testing::WithParamInterface<const char*> {};
+
+TEST_P(SimulatorPolicyTest, EndsWithTheDaemonsParameters) {
+  expect_the_daemons_parameters(
+      {"--policy", GetParam(), "--train", "2", "--sync", "1", "--budget-fraction", "0.00002"});
+}
+
 INSTANTIATE_TEST_SUITE_P(Policies, SimulatorPolicyTest,
                          ::testing::Values("dpsgd", "skiptrain", "greedy", "skiptrain-constrained",
                                            "skiptrain-adaptive"),
@@ -85,6 +93,12 @@ INSTANTIATE_TEST_SUITE_P(Policies, SimulatorPolicyTest,
                            std::erase(name, '-');
                            return name;
                          });
+
+TEST_F(SimulatorTest, EndsWithTheDaemonsParametersOnCifar) {
+  dataset_ = dir_ / "cifar";
+  data::write_cifar10(dataset_, 12);
+  expect_the_daemons_parameters({"--policy", "dpsgd"});
+}
 
 TEST_F(SimulatorTest, AnInterruptedRunKeepsItsResults) {
   const std::string file = dir_ / "results.json";

@@ -21,6 +21,7 @@
 #include "daemon/config/config.h"
 #include "tests/unit/ctl/fake_node.h"
 #include "tests/unit/ctl/temp_dir.h"
+#include "tests/unit/data/cifar_files.h"
 
 namespace skiptrain::ctl {
 namespace {
@@ -101,6 +102,30 @@ TEST(PlanTest, RefusesOptionsThatTheDaemonWouldRefuse) {
   EXPECT_THAT(refusal([](auto& o) { o.settings = {"round.nonsense=1"}; }), HasSubstr("nonsense"));
   EXPECT_THAT(refusal([](auto& o) { o.settings = {"nonsense"}; }), HasSubstr("SECTION.KEY=VALUE"));
   EXPECT_THAT(refusal([](auto& o) { o.dataset = "/nowhere"; }), HasSubstr("/nowhere"));
+}
+
+TEST(PlanTest, ADatasetOfCifarFilesIsRecognised) {
+  TempDir dir;
+  data::write_cifar10(dir.path(), 1);
+  TestbedOptions options;
+  options.dataset = dir.path();
+  const auto plan = plan_testbed(options, dir.path());
+  ASSERT_TRUE(plan.has_value()) << plan.error().message;
+  const auto config = read_node_config(options, *plan, 0);
+  ASSERT_TRUE(config.has_value()) << config.error().message;
+  EXPECT_EQ(config->data.format, data::Format::kCifar10);
+  EXPECT_EQ(config->data.directory, dir.path());
+  EXPECT_EQ(config->data.mean, 0.4734);
+  EXPECT_EQ(config->data.std, 0.2516);
+  options.settings = {"data.mean=0.5"};
+  EXPECT_EQ(read_node_config(options, *plan, 0)->data.mean, 0.5);
+
+  std::filesystem::remove(dir / "test_batch.bin");
+  const auto missing = read_node_config(options, *plan, 0);
+  ASSERT_FALSE(missing.has_value());
+  EXPECT_EQ(missing.error().code, ErrorCode::kNotFound);
+  EXPECT_THAT(missing.error().message, testing::StartsWith("--dataset " + dir.path() + ": "));
+  EXPECT_THAT(missing.error().message, HasSubstr("test_batch.bin"));
 }
 
 TEST(PlanTest, LongPathsGetShortSockets) {

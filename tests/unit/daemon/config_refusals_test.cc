@@ -138,6 +138,42 @@ TEST(ConfigRefusalsTest, ChoosesBetweenKeysThatExcludeEachOther) {
               HasSubstr(at(28, "train.local_epochs = 1: must be 0 or left out")));
 }
 
+// kValidToml with CIFAR-10 in place of its IDX files; [data] stands on line 21.
+const std::string kIdxKeys =
+    "train_images = \"ti\"\ntrain_labels = \"tl\"\ntest_images = \"vi\"\ntest_labels = \"vl\"\n";
+
+TEST(ConfigRefusalsTest, EachDataFormatHasItsOwnKeys) {
+  const auto data = [](const std::string& keys) { return edited(kIdxKeys, keys); };
+  EXPECT_EQ(refusal(data("")),
+            at(21, "data.train_images: must be set (IDX file, plain or gzip)") + "\n" +
+                at(21, "data.train_labels: must be set (IDX file, plain or gzip)") + "\n" +
+                at(21, "data.test_images: must be set (IDX file, plain or gzip)") + "\n" +
+                at(21, "data.test_labels: must be set (IDX file, plain or gzip)"));
+  EXPECT_EQ(refusal(with("directory = \"d\"\n")),
+            at(26,
+               "data.directory = \"d\": must be left out with data.format = \"idx\", whose files "
+               "are data.train_images, data.train_labels, data.test_images and data.test_labels"));
+  for (const std::string format : {"\"cifar-10\"", "\"cifar-100\""}) {
+    EXPECT_EQ(refusal(data("format = " + format + "\n")),
+              at(21, "data.directory: must be set (the folder with the files of data.format = " +
+                         format + ")"));
+    EXPECT_EQ(refusal(data("format = " + format + "\ndirectory = \"d\"\ntest_labels = \"vl\"\n")),
+              at(24, "data.test_labels = \"vl\": must be left out with data.format = " + format +
+                         ", whose files are found in data.directory"));
+  }
+}
+
+TEST(ConfigRefusalsTest, AWrongDataFileKeyIsReportedOnce) {
+  EXPECT_EQ(refusal(edited("\"vl\"", "\"\"")),
+            at(25, "data.test_labels = \"\": must be a path, not empty"));
+  EXPECT_EQ(refusal(edited(kIdxKeys, "format = \"cifar-10\"\ndirectory = 3\n")),
+            at(23, "data.directory = 3: must be a string"));
+  // Which keys belong to a format that does not exist is left open.
+  EXPECT_EQ(refusal(edited(kIdxKeys, "format = \"cifar\"\ndirectory = \"d\"\n")),
+            at(22, "data.format = \"cifar\": must be one of \"idx\", \"cifar-10\", \"cifar-100\""));
+  EXPECT_THAT(refusal("[data\n"), Not(HasSubstr("must be set")));
+}
+
 TEST(ConfigRefusalsTest, TopologyMustExistForThisManyNodes) {
   EXPECT_THAT(refusal(edited("\"ring\"", "\"wheel\"")),
               HasSubstr(at(6, "cluster.topology = \"wheel\": must be ring, complete, star")));

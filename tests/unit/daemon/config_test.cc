@@ -103,6 +103,32 @@ deadline = "1h"
   EXPECT_THAT(differences_needing_restart(config, *again), IsEmpty());
 }
 
+TEST(ConfigTest, ADataFormatThatIsAFolderIsReadAndWritten) {
+  const std::string toml = edited(
+      "train_images = \"ti\"\ntrain_labels = \"tl\"\ntest_images = \"vi\"\n"
+      "test_labels = \"vl\"\n",
+      "format = \"cifar-10\"\ndirectory = \"cifar-10-batches-bin\"\n");
+  const Config config = valid(toml);
+  EXPECT_EQ(config.data.format, data::Format::kCifar10);
+  EXPECT_EQ(config.data.directory, "/etc/skiptrain/cifar-10-batches-bin");
+  EXPECT_TRUE(config.data.train_images.empty());
+  const auto again = parse(to_toml(config));
+  ASSERT_TRUE(again.has_value()) << again.error().message << "\n" << to_toml(config);
+  EXPECT_EQ(*again, config);
+  EXPECT_NE(run_fingerprint(config), run_fingerprint(valid()));
+  const Config elsewhere = valid(edited("cifar-10-batches-bin", "/data/cifar", toml));
+  EXPECT_EQ(run_fingerprint(config), run_fingerprint(elsewhere))
+      << "where it lies is its own affair";
+  EXPECT_THAT(differences_needing_restart(config, elsewhere),
+              ElementsAre(HasSubstr("data.directory")));
+}
+
+TEST(ConfigTest, PixelsAreNormalizedAsFashionMnistUnlessSaid) {
+  const data::PixelStatistics pixels = data::usual_statistics(data::Format::kIdx);
+  EXPECT_EQ(valid().data.mean, pixels.mean);
+  EXPECT_EQ(valid().data.std, pixels.std);
+}
+
 TEST(ConfigTest, ReloadMayChangeOnlyLiveKeys) {
   const Config running = valid();
   const Config live =

@@ -14,7 +14,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
-class IdxReaderTest : public IdxFilesTest {
+class IdxReaderTest : public DataFilesTest {
  protected:
   void expect_labels_error(const std::string& file, ErrorCode code, const std::string& part) {
     const auto labels = read_idx_labels(file);
@@ -161,7 +161,7 @@ TEST_F(IdxReaderTest, TellsImagesFromLabels) {
   expect_images_error(write("labels", idx_bytes({2}, {0, 1})), ErrorCode::kCorrupt, "rank 1");
 }
 
-class LoadIdxTest : public IdxFilesTest {};
+class LoadIdxTest : public DataFilesTest {};
 
 TEST_F(LoadIdxTest, KeepsTheSharesImagesWithTheirLabels) {
   ByteString labels;

@@ -1,0 +1,55 @@
+// A data set as its files lie on a disk, whatever their format: the front of the readers.
+//
+// A format has readers of its own (idx_reader.h, cifar_reader.h); here is which files it consists
+// of, by their usual names, and how a folder is recognised. Blocking; thread-safe, since nothing is
+// shared.
+#pragma once
+
+#include <array>
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+#include "data/dataset.h"
+#include "data/idx_reader.h"
+#include "data/load_options.h"
+
+namespace skiptrain::data {
+
+enum class Format { kIdx, kCifar10, kCifar100 };
+inline constexpr std::array kFormats = {Format::kIdx, Format::kCifar10, Format::kCifar100};
+// "idx", "cifar-10", "cifar-100".
+std::string_view to_string(Format format);
+
+struct Source {
+  Format format = Format::kIdx;
+  IdxFiles train;  // kIdx only
+  IdxFiles test;
+  // The CIFAR formats only: the folder with the files of the binary version under their own names,
+  // each plain or, with .gz after its name, packed.
+  std::string directory;
+};
+
+enum class Part { kTrain, kTest };
+
+// One node's share of a part. kNotFound names a file that is missing; further errors as the
+// format's reader.
+Result<Dataset> load(const Source& source, Part part, const LoadOptions& options = {});
+
+// What lies in a folder, told by the files' usual names. Errors start with the folder: kNotFound
+// names the file that is missing of a set, or all that was looked for if there is none of them;
+// kInvalidArgument if there are several sets.
+Result<Source> find_source(const std::string& directory);
+
+// Of all pixels of a training set as fractions of 255: what pixels are normalized with.
+struct PixelStatistics {
+  double mean = 0.0;
+  double std = 1.0;
+};
+// kIdx: of Fashion-MNIST. The CIFAR sets': from their published statistics by channel c (CIFAR-10:
+// means 0.4914, 0.4822, 0.4465, standard deviations 0.2470, 0.2435, 0.2616; CIFAR-100: 0.5071,
+// 0.4865, 0.4409 and 0.2673, 0.2564, 0.2762), the mean of the m_c and the root of the mean of
+// s_c² + (m_c - mean)².
+PixelStatistics usual_statistics(Format format);
+
+}  // namespace skiptrain::data

@@ -1,0 +1,129 @@
+#include "data/source.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/unit/data/cifar_files.h"
+#include "tests/unit/data/idx_files.h"
+
+namespace skiptrain::data {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+class SourceTest : public DataFilesTest {
+ protected:
+  std::string folder() const { return path(""); }
+
+  void write_idx() const {
+    write("train-images-idx3-ubyte", numbered_images(3, 2, 2));
+    write("train-labels-idx1-ubyte", idx_bytes({3}, {2, 0, 1}));
+    write_gzip("t10k-images-idx3-ubyte.gz", numbered_images(2, 2, 2));
+    write("t10k-labels-idx1-ubyte", idx_bytes({2}, {1, 1}));
+  }
+  void write_cifar100() const {
+    write("train.bin", cifar100_records(0, 3));
+    write_gzip("test.bin.gz", cifar100_records(50, 2));
+  }
+  void expect_refused(ErrorCode code, const std::string& part) const {
+    const auto source = find_source(folder());
+    ASSERT_FALSE(source);
+    EXPECT_EQ(source.error().code, code) << source.error().message;
+    EXPECT_THAT(source.error().message, StartsWith(folder() + ": "));
+    EXPECT_THAT(source.error().message, HasSubstr(part));
+  }
+  // The labels of both parts of what is found in the folder.
+  void expect_labels(Format format, const ByteString& train, const ByteString& test) const {
+    const auto source = find_source(folder());
+    ASSERT_TRUE(source) << source.error().message;
+    EXPECT_EQ(source->format, format);
+    const auto train_set = load(*source, Part::kTrain);
+    ASSERT_TRUE(train_set) << train_set.error().message;
+    EXPECT_EQ(train_set->labels, train);
+    const auto test_set = load(*source, Part::kTest);
+    ASSERT_TRUE(test_set) << test_set.error().message;
+    EXPECT_EQ(test_set->labels, test);
+  }
+};
+
+TEST_F(SourceTest, RecognisesIdxFiles) {
+  write_idx();
+  expect_labels(Format::kIdx, {2, 0, 1}, {1, 1});
+}
+
+TEST_F(SourceTest, RecognisesCifar10Files) {
+  write_cifar10(folder(), 2);
+  expect_labels(Format::kCifar10, {0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, {0, 1});
+}
+
+TEST_F(SourceTest, TakesAPackedBatchAmongPlainOnes) {
+  write_cifar10(folder(), 1);
+  std::filesystem::remove(path("data_batch_3.bin"));
+  write_gzip("data_batch_3.bin.gz", cifar10_records(9, 1));
+  expect_labels(Format::kCifar10, {0, 1, 9, 3, 4}, {5});
+}
+
+TEST_F(SourceTest, RecognisesCifar100Files) {
+  write_cifar100();
+  expect_labels(Format::kCifar100, {0, 1, 2}, {50, 51});
+}
+
+TEST_F(SourceTest, PassesTheShareOn) {
+  write_cifar10(folder(), 4);
+  const auto share = load(*find_source(folder()), Part::kTrain,
+                          {.partition = Iid{}, .seat = {1, 2, 3}, .limit = 10});
+  ASSERT_TRUE(share) << share.error().message;
+  EXPECT_EQ(share->size(), 5u);
+}
+
+TEST_F(SourceTest, NamesAMissingBatch) {
+  write_cifar10(folder(), 1);
+  std::filesystem::remove(path("data_batch_3.bin"));
+  const std::string missing = "there is no data_batch_3.bin and no data_batch_3.bin.gz; ";
+  expect_refused(ErrorCode::kNotFound, missing + "the binary version of CIFAR-10 has");
+  // The same for a folder that a config names.
+  const Source source{.format = Format::kCifar10, .directory = folder()};
+  const auto train = load(source, Part::kTrain);
+  ASSERT_FALSE(train);
+  EXPECT_EQ(train.error().code, ErrorCode::kNotFound);
+  EXPECT_THAT(train.error().message, StartsWith(folder() + ": " + missing));
+  EXPECT_TRUE(load(source, Part::kTest));
+}
+
+TEST_F(SourceTest, NamesAMissingIdxFile) {
+  write_idx();
+  std::filesystem::remove(path("t10k-labels-idx1-ubyte"));
+  expect_refused(ErrorCode::kNotFound,
+                 "there is no t10k-labels-idx1-ubyte and no t10k-labels-idx1-ubyte.gz; Debian's "
+                 "package dataset-fashion-mnist has them");
+}
+
+TEST_F(SourceTest, NamesAllThatWasLookedFor) {
+  write("data_batch_1", {1, 2, 3});  // of the Python version
+  for (const char* name :
+       {"train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte",
+        "t10k-labels-idx1-ubyte", "data_batch_1.bin", "data_batch_5.bin", "test_batch.bin",
+        "train.bin", "test.bin", ".gz", "dataset-fashion-mnist", "binary version"}) {
+    expect_refused(ErrorCode::kNotFound, name);
+  }
+  const auto nowhere = find_source(path("nowhere"));
+  ASSERT_FALSE(nowhere);
+  EXPECT_THAT(nowhere.error().message, HasSubstr("is no folder"));
+}
+
+TEST_F(SourceTest, RefusesTwoSetsInAFolder) {
+  write_idx();
+  write_cifar100();
+  expect_refused(ErrorCode::kInvalidArgument, "both idx and cifar-100");
+}
+
+TEST_F(SourceTest, AWholeSetWinsOverTheRestOfAnother) {
+  write_cifar100();
+  write("data_batch_1.bin", cifar10_records(0, 1));
+  write("data_batch_2.bin", cifar10_records(0, 1));
+  expect_labels(Format::kCifar100, {0, 1, 2}, {50, 51});
+}
+
+}  // namespace
+}  // namespace skiptrain::data
