@@ -7,7 +7,8 @@
 #include <gtest/gtest.h>
 
 #include "base/rng.h"
-#include "core/mixing_matrix.h"
+#include "core/topology/adjacency_list.h"
+#include "core/topology/mixing_matrix.h"
 #include "tests/sim/test_simulation.h"
 
 namespace skiptrain::sim::testing {
