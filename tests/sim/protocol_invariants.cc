@@ -5,7 +5,6 @@
 
 #include "core/topology/mixing_matrix.h"
 
-
 namespace skiptrain::sim::testing {
 
 using core::Effect;

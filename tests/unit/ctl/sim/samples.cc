@@ -1,5 +1,3 @@
-#include "core/topology/build_topology.h"
-#include "core/topology/spectral_gap.h"
 #include "samples.h"
 
 #include <algorithm>
@@ -8,6 +6,8 @@
 #include <utility>
 
 #include "base/version.h"
+#include "core/topology/build_topology.h"
+#include "core/topology/spectral_gap.h"
 
 namespace skiptrain::ctl {
 namespace {
