@@ -119,7 +119,8 @@ void print(const Lint& lint, Screen& screen) {
     char rounds[32];
     std::snprintf(rounds, sizeof rounds, "%.0f", *report.rounds_to_consensus);
     consensus = std::string(report.gap.converged ? "" : "more than ") + rounds +
-                " rounds of mixing to " + percent(core::kConsensusFraction) + " of the distance";
+                (*report.rounds_to_consensus == 1.0 ? " round" : " rounds") + " of mixing to " +
+                percent(core::kConsensusFraction) + " of the distance";
   }
   print_fields(
       screen,

@@ -89,10 +89,9 @@ EdgeMessages EdgeAgreement::receive(const EdgeMessage& message) {
   return say ? EdgeMessages{answer} : EdgeMessages{};
 }
 
-EdgeMessages EdgeAgreement::link_up(NodeId peer) const {
+EdgeMessage EdgeAgreement::link_up(NodeId peer) const {
   const auto at = entries_.find(peer);
-  if (at == entries_.end()) return {};
-  return {message_to(peer, at->second)};
+  return message_to(peer, at == entries_.end() ? Entry{} : at->second);
 }
 
 void EdgeAgreement::forget_finished() {

@@ -103,8 +103,9 @@ class EdgeAgreement {
   void drop(NodeId peer);
   // A claim from the other end, which must be a member that counts. At most one message.
   EdgeMessages receive(const EdgeMessage& message);
-  // A link to `peer` came up, or messages to it may have been lost: what to say.
-  EdgeMessages link_up(NodeId peer) const;
+  // A link to `peer` came up, or messages to it may have been lost: what to say. It is enough if
+  // one end says so.
+  EdgeMessage link_up(NodeId peer) const;
 
   // Is the edge used in `round`, the one in progress or a later one, as far as is known now?
   bool uses(NodeId peer, Round round) const;

@@ -41,8 +41,10 @@ class TwoEnds {
     wanted_[i] = !wanted_[i];
     send(i, ends_[i].want(wanted_[i]));
   }
-  void link_up() {
-    for (const std::size_t i : {0u, 1u}) send(i, ends_[i].agreement.link_up(ends_[1 - i].id));
+  // All that is on its way is lost; one end notices.
+  void lose_link(std::size_t i) {
+    for (auto& queue : on_the_way_to_) queue.clear();
+    send(i, {ends_[i].agreement.link_up(ends_[1 - i].id)});
   }
   void deliver_to(std::size_t i) {
     auto& queue = on_the_way_to_[i];
@@ -142,9 +144,7 @@ TEST(EdgeAgreementPropertyTest, WhateverHappenedTheEndsAgreeWhenItIsQuiet) {
       } else if (what < 7) {
         both.deliver_to(i);
       } else if (what == 7) {
-        both.on_the_way_to(0).clear();
-        both.on_the_way_to(1).clear();
-        both.link_up();
+        both.lose_link(i);
       } else if (what == 8 && both.wanted(i)) {
         // Thought failed, and found alive. The edge is gone in mid-round, on purpose.
         both.drop_and_want(i);
@@ -152,9 +152,7 @@ TEST(EdgeAgreementPropertyTest, WhateverHappenedTheEndsAgreeWhenItIsQuiet) {
         both.begin_next_round(i);
       }
     }
-    both.on_the_way_to(0).clear();
-    both.on_the_way_to(1).clear();
-    both.link_up();
+    both.lose_link(seed % 2);
     EXPECT_LE(both.settle(), 12u) << "seed " << seed;
     const std::uint64_t far = std::max(both.round(0), both.round(1)) + EdgeAgreement::kMaxLead;
     for (std::uint64_t round = std::max(both.round(0), both.round(1)); round < far; ++round) {

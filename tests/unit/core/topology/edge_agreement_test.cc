@@ -190,11 +190,22 @@ TEST(EdgeAgreementTest, ALostClaimIsSaidAgainWhenTheLinkComesUp) {
   End b(kB, 10);
   a.want(true);  // both lost
   b.want(true);
-  EXPECT_LE(deliver(a, b, a.agreement.link_up(kB)), 3u);
+  EXPECT_LE(deliver(a, b, {a.agreement.link_up(kB)}), 3u);
   EXPECT_EQ(a.agreement.agreed_from(kB), Round(12));
   EXPECT_EQ(b.agreement.agreed_from(kA), Round(12));
-  EXPECT_LE(deliver(b, a, b.agreement.link_up(kA)), 2u);  // all is said
-  EXPECT_THAT(a.agreement.link_up(NodeId(9)), IsEmpty());
+  EXPECT_EQ(deliver(b, a, {b.agreement.link_up(kA)}), 1u);  // all is said
+  EXPECT_EQ(a.agreement.link_up(NodeId(9)), (EdgeMessage{NodeId(9), kNotWanted, kNotWanted}));
+}
+
+// The end that lost nothing says what it knows, and that tells the other what was lost.
+TEST(EdgeAgreementTest, EitherEndCanRepairALoss) {
+  End a(kA, 10);
+  End b(kB, 10);
+  deliver(b, a, b.want(true));
+  a.want(true);  // lost
+  EXPECT_EQ(b.agreement.agreed_from(kA), std::nullopt);
+  deliver(b, a, {b.agreement.link_up(kA)});
+  EXPECT_EQ(b.agreement.agreed_from(kA), Round(12));
 }
 
 TEST(EdgeAgreementTest, ARestartedEndMakesANewClaim) {
