@@ -42,7 +42,7 @@ void add_status_commands(CLI::App& root, Selection& selection);    // status, he
 void add_peers_command(CLI::App& root, Selection& selection);      // peers
 void add_rounds_command(CLI::App& root, Selection& selection);     // rounds
 void add_energy_commands(CLI::App& root, Selection& selection);    // energy [budget]
-void add_topology_command(CLI::App& root, Selection& selection);   // topology show
+void add_topology_command(CLI::App& root, Selection& selection);   // topology show|lint
 void add_schedule_commands(CLI::App& root, Selection& selection);  // schedule show|set
 void add_steering_commands(CLI::App& root, Selection& selection);  // pause, resume, stop, log level
 void add_model_commands(CLI::App& root, Selection& selection);     // eval, model export
@@ -51,5 +51,8 @@ void add_watch_command(CLI::App& root, Selection& selection);      // watch
 void add_testbed_commands(CLI::App& root, Selection& selection);   // testbed ...
 void add_sim_command(CLI::App& root, Selection& selection);        // sim ...
 void add_about_commands(CLI::App& root, Selection& selection);     // version, completion
+
+// A verb of `topology`, which the function above adds.
+void add_topology_lint_command(CLI::App& topology, Selection& selection);
 
 }  // namespace skiptrain::ctl

@@ -1,4 +1,5 @@
-// `topology show`: the graph that the node mixes on, as a table or for Graphviz.
+// `topology show`: the graph that the node mixes on, as a table or for Graphviz; and the noun
+// itself.
 #include <map>
 #include <memory>
 #include <string>
@@ -91,6 +92,7 @@ NodeCommand<Topology> topology_command(bool dot) {
 
 void add_topology_command(CLI::App& root, Selection& selection) {
   auto* topology = root.add_subcommand("topology", "The graph that the nodes mix on");
+  add_topology_lint_command(*topology, selection);
   auto* show = topology->add_subcommand("show", "Nodes, edges and mixing weights");
   auto dot = std::make_shared<bool>(false);
   show->add_flag("--dot", *dot, "As a Graphviz graph");

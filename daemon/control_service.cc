@@ -12,7 +12,8 @@
 #include <vector>
 
 #include "base/version.h"
-#include "core/mixing_matrix.h"
+#include "core/topology/mixing_matrix.h"
+#include "core/topology/spectral_gap.h"
 #include "daemon/control_convert.h"
 #include "daemon/logging/logging.h"
 #include "store/safetensors.h"
@@ -247,7 +248,7 @@ grpc::Status ControlService::GetTopology(grpc::ServerContext*, const v1::GetTopo
     edge->set_weight(weights.weight(a, b));
   }
   response->set_connected(graph.is_connected());
-  response->set_spectral_gap(weights.spectral_gap());
+  response->set_spectral_gap(core::spectral_gap(graph).value);
   response->set_diameter(static_cast<std::uint32_t>(graph.diameter()));
   return grpc::Status::OK;
 }

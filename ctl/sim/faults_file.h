@@ -30,7 +30,7 @@
 #include <string>
 
 #include "base/error.h"
-#include "core/topology.h"
+#include "core/topology/topology.h"
 #include "sim/faults.h"
 
 namespace skiptrain::ctl {

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "base/ids.h"
-#include "core/topology.h"
+#include "core/topology/topology.h"
 #include "ctl/testbed/options.h"
 #include "ctl/testbed/summary.h"
 

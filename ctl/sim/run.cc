@@ -13,7 +13,7 @@
 
 #include "base/fingerprint.h"
 #include "base/version.h"
-#include "core/mixing_matrix.h"
+#include "core/topology/spectral_gap.h"
 #include "ctl/sim/checkpoint.h"
 #include "ctl/sim/progress.h"
 #include "ctl/sim/recorder.h"
@@ -26,9 +26,6 @@ namespace skiptrain::ctl {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-// Above this many nodes the spectral gap takes longer than it is worth.
-constexpr std::size_t kMaxGapNodes = 1024;
 
 // The file is replaced at each snapshot; what goes wrong with it ends up in the notes.
 class CheckpointWriter final : public sim::Observer {
@@ -184,8 +181,7 @@ SimulatedRun gather(const SimOptions& options, const TestbedOptions& run, const 
   result.series = stage.recorder->series();
   const core::Topology& graph = stage.plan.config.cluster.graph;
   result.graph.topology = graph;
-  if (graph.node_count() <= kMaxGapNodes)
-    result.graph.spectral_gap = core::MixingMatrix(graph).spectral_gap();
+  result.graph.spectral_gap = core::spectral_gap(graph).value;
   result.interrupted = outcome == sim::Outcome::kStopped;
   result.notes = stage.recorder->notes();
   if (stage.checkpoints && !stage.checkpoints->error().empty()) {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "core/topology.h"
+#include "core/topology/topology.h"
 #include "ctl/render.h"
 #include "ctl/sim/faults_file.h"
 #include "ctl/sim/memory.h"

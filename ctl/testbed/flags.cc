@@ -2,6 +2,8 @@
 
 #include <CLI/CLI.hpp>
 
+#include "core/topology/topology_spec.h"
+
 namespace skiptrain::ctl {
 
 void add_workload_flags(CLI::App& command, TestbedOptions& o, std::string& policy) {
@@ -13,7 +15,7 @@ void add_workload_flags(CLI::App& command, TestbedOptions& o, std::string& polic
   add("--policy", policy, kPolicyNames);
   add("--train", o.schedule.gamma_train, "Train rounds in a row");
   add("--sync", o.schedule.gamma_sync, "Sync rounds in a row");
-  add("--topology", o.topology, "ring, complete, star, torus, regular:D or file:PATH");
+  add("--topology", o.topology, core::kStaticTopologySpecs);
   add("--model", o.model, "gn-lenet, femnist-cnn, lenet5 or mlp");
   add("--dataset", o.dataset, "Folder with IDX, CIFAR-10 or CIFAR-100 files, plain or .gz");
   add("--partition", o.partition, "iid, shards:K or dirichlet:ALPHA");

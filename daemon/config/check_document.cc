@@ -6,6 +6,8 @@
 #include <map>
 #include <system_error>
 
+#include "core/topology/adjacency_list.h"
+#include "core/topology/build_topology.h"
 #include "daemon/config/document.h"
 #include "daemon/config/values.h"
 #include "energy/profile.h"
@@ -126,7 +128,11 @@ void check_topology(Document& document) {
     config.cluster.topology = "file:" + file.string();
     graph = read_topology_file(file, node_count);
   } else {
-    graph = core::build_topology(*spec, node_count, seed);
+    // Positions follow the order of ids, whatever the order in the file.
+    std::vector<NodeId> ids;
+    for (const ClusterNode& node : config.cluster.nodes) ids.push_back(node.id);
+    std::ranges::sort(ids);
+    graph = core::build_topology(*spec, ids, seed);
   }
   if (!graph) {
     document.complain("cluster.topology", graph.error().message);

@@ -22,7 +22,7 @@
 #include "base/ids.h"
 #include "base/units.h"
 #include "core/schedule.h"
-#include "core/topology.h"
+#include "core/topology/topology.h"
 #include "data/source.h"
 #include "energy/meters.h"
 

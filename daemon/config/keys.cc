@@ -6,6 +6,7 @@
 #include <limits>
 #include <utility>
 
+#include "core/topology/topology_spec.h"
 #include "daemon/config/key_readers.h"
 #include "data/partition.h"
 #include "energy/profile.h"
@@ -117,7 +118,7 @@ Complaint a_partition(const std::string& text) {
 
 Complaint a_topology(const std::string& text) {
   if (core::parse_topology_spec(text)) return std::nullopt;
-  return "ring, complete, star, torus, regular:D or file:PATH";
+  return core::kStaticTopologySpecs;
 }
 
 std::string as_toml_names(std::span<const std::string_view> names) {
@@ -171,10 +172,10 @@ void append_run(List& list) {
       "nodes of another cluster are refused"))));
   list.push_back(required(text<Config>(
       "cluster.topology", [](auto& c) -> auto& { return c.cluster.topology; }, a_topology,
-      "ring, complete, star, torus, regular:D or file:PATH")));
+      core::kStaticTopologySpecs)));
   list.push_back(integer<Config>(
       "cluster.topology_seed", [](auto& c) -> auto& { return c.cluster.topology_seed; },
-      IntegerRange{}, "for regular:D; 0 takes run.seed"));
+      IntegerRange{}, "for regular:D and rings:K; 0 takes run.seed"));
   list.push_back(required(shared(text<Config>(
       "run.id", [](auto& c) -> auto& { return c.run.id; }, a_name,
       "nodes of another run are refused"))));

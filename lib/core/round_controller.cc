@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
-#include "core/mixing_matrix.h"
+#include "core/topology/mixing_matrix.h"
 
 namespace skiptrain::core {
 

@@ -12,7 +12,7 @@
 #include "base/error.h"
 #include "base/ids.h"
 #include "base/units.h"
-#include "core/topology.h"
+#include "core/topology/topology.h"
 
 namespace skiptrain::sim {
 

@@ -13,7 +13,7 @@
 
 #include "base/rng.h"
 #include "core/event.h"
-#include "core/topology.h"
+#include "core/topology/topology.h"
 #include "sim/agenda.h"
 #include "sim/faults.h"
 #include "sim/network_options.h"

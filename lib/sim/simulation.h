@@ -29,7 +29,7 @@
 #include "base/ids.h"
 #include "base/units.h"
 #include "core/node.h"
-#include "core/topology.h"
+#include "core/topology/topology.h"
 #include "model/parameters.h"
 #include "ports/trainer.h"
 #include "sim/faults.h"

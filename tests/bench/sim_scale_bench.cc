@@ -17,7 +17,8 @@
 
 #include "base/check.h"
 #include "base/rng.h"
-#include "core/mixing_matrix.h"
+#include "core/topology/build_topology.h"
+#include "core/topology/mixing_matrix.h"
 #include "sim/mixes.h"
 #include "sim/quadratic_trainer.h"
 #include "sim/simulation.h"

@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/rng.h"
+#include "core/topology/build_topology.h"
 #include "sim/event_log.h"
 #include "sim/quadratic_trainer.h"
 #include "tests/sim/protocol_invariants.h"

@@ -7,7 +7,8 @@
 #include <gtest/gtest.h>
 
 #include "base/rng.h"
-#include "core/mixing_matrix.h"
+#include "core/topology/adjacency_list.h"
+#include "core/topology/mixing_matrix.h"
 #include "tests/sim/test_simulation.h"
 
 namespace skiptrain::sim::testing {
@@ -119,7 +120,9 @@ INSTANTIATE_TEST_SUITE_P(Topologies, SimMixingTest,
                                            GraphCase{"star", 10}, GraphCase{"torus", 9},
                                            GraphCase{"torus", 12}, GraphCase{"regular:3", 8},
                                            GraphCase{"regular:3", 20}, GraphCase{"regular:4", 9},
-                                           GraphCase{"regular:4", 32}, GraphCase{"file", 8}),
+                                           GraphCase{"regular:4", 32}, GraphCase{"exponential", 16},
+                                           GraphCase{"exponential", 11}, GraphCase{"rings:2", 16},
+                                           GraphCase{"rings:3", 25}, GraphCase{"file", 8}),
                          graph_name);
 
 // The bits of all nodes' final parameters.

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "core/topology/build_topology.h"
 
 namespace skiptrain::sim::testing {
 namespace {

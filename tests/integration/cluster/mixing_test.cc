@@ -5,8 +5,9 @@
 #include <gtest/gtest.h>
 
 #include "base/rng.h"
-#include "core/mixing_matrix.h"
-#include "core/topology.h"
+#include "core/topology/adjacency_list.h"
+#include "core/topology/build_topology.h"
+#include "core/topology/mixing_matrix.h"
 #include "store/safetensors.h"
 #include "tests/integration/cluster/test_cluster.h"
 

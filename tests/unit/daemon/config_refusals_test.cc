@@ -180,6 +180,9 @@ TEST(ConfigRefusalsTest, TopologyMustExistForThisManyNodes) {
   EXPECT_THAT(refusal(edited("\"ring\"", "\"regular:1\"")), HasSubstr(at(6, "cluster.topology")));
   EXPECT_THAT(refusal(edited("\"ring\"", "\"regular:3\"")), HasSubstr("degree"));
   EXPECT_THAT(refusal(edited("\"ring\"", "\"torus\"")), HasSubstr("torus"));
+  EXPECT_THAT(refusal(edited("\"ring\"", "\"rings:65\"")), HasSubstr(at(6, "cluster.topology")));
+  EXPECT_THAT(refusal(edited("\"ring\"", "\"epidemic:2\"")),
+              HasSubstr("draws its neighbours anew in each round"));
 }
 
 TEST(ConfigRefusalsTest, ControlSocketMustFitAUnixAddress) {

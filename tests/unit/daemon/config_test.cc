@@ -8,6 +8,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "core/topology/build_topology.h"
 #include "tests/unit/daemon/config_fixture.h"
 
 namespace skiptrain::daemon {
@@ -50,6 +51,18 @@ TEST(ConfigTest, FillsInWhatIsLeftOpen) {
   EXPECT_EQ(config.data.train_images, "/etc/skiptrain/ti");
   EXPECT_EQ(config.round.deadline, std::nullopt);
   EXPECT_EQ(config.schedule, (core::Schedule{core::Policy::kSkipTrain, 4, 4}));
+}
+
+// A node's place on the rings is hashed from its id, wherever it stands in the file.
+TEST(ConfigTest, RingsAreOfTheNodesIds) {
+  std::string toml = edited("\"ring\"", "\"rings:1\"\ntopology_seed = 9");
+  for (const std::string id : {"40", "11", "25", "90"}) {
+    toml += "[[cluster.nodes]]\nid = " + id + "\naddress = \"127.0.0.1:75" + id + "\"\n";
+  }
+  std::vector<NodeId> ids;
+  for (const std::uint64_t id : {1, 3, 7, 11, 25, 40, 90}) ids.emplace_back(id);
+  const core::TopologySpec rings{core::TopologySpec::Kind::kRings, 1, ""};
+  EXPECT_EQ(valid(toml).cluster.graph, core::build_topology(rings, ids, 9).value());
 }
 
 TEST(ConfigTest, ReadsEveryKindOfValue) {

@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include "core/topology/build_topology.h"
+
 namespace skiptrain::sim {
 namespace {
 

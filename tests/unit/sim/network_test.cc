@@ -6,6 +6,8 @@
 
 #include <gtest/gtest.h>
 
+#include "core/topology/build_topology.h"
+
 namespace skiptrain::sim {
 namespace {
 

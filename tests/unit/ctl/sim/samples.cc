@@ -6,7 +6,8 @@
 #include <utility>
 
 #include "base/version.h"
-#include "core/mixing_matrix.h"
+#include "core/topology/build_topology.h"
+#include "core/topology/spectral_gap.h"
 
 namespace skiptrain::ctl {
 namespace {
@@ -136,7 +137,7 @@ SimulatedRun sample_run(const SampleOptions& options) {
   const auto spec = core::parse_topology_spec(options.topology).value();
   run.graph.topology = core::build_topology(spec, options.nodes, options.seed).value();
   if (options.nodes <= 512) {
-    run.graph.spectral_gap = core::MixingMatrix(run.graph.topology).spectral_gap();
+    run.graph.spectral_gap = core::spectral_gap(run.graph.topology).value;
   }
   Sample sample(options);
   for (std::uint64_t round = 0; round < options.rounds; ++round) {

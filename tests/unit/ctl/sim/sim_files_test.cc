@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "core/topology/build_topology.h"
 #include "ctl/files.h"
 #include "ctl/sim/faults_file.h"
 #include "ctl/sim/network_file.h"

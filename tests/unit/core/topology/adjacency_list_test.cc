@@ -1,9 +1,11 @@
+#include "core/topology/adjacency_list.h"
+
 #include <ostream>
 #include <string>
 
 #include <gtest/gtest.h>
 
-#include "core/topology.h"
+#include "core/topology/build_topology.h"
 
 namespace skiptrain::core {
 namespace {

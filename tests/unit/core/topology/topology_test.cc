@@ -1,4 +1,4 @@
-#include "core/topology.h"
+#include "core/topology/topology.h"
 
 #include <ostream>
 #include <string>
@@ -6,9 +6,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "core/topology/build_topology.h"
+
 namespace skiptrain::core {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
 
 Result<Topology> try_build(const std::string& spec, std::size_t nodes, std::uint64_t seed = 1) {
@@ -47,33 +50,6 @@ void expect_sound(const Topology& graph) {
 void expect_degree(const Topology& graph, std::size_t degree) {
   for (Topology::Position node = 0; node < graph.node_count(); ++node) {
     ASSERT_EQ(graph.degree(node), degree) << "node " << node;
-  }
-}
-
-TEST(TopologySpecTest, EverySpecPrintsAsItWasWritten) {
-  for (const std::string text :
-       {"ring", "complete", "star", "torus", "regular:4", "file:/etc/edges.txt"}) {
-    const auto spec = parse_topology_spec(text);
-    ASSERT_TRUE(spec) << text;
-    EXPECT_EQ(to_string(*spec), text);
-  }
-}
-
-TEST(TopologySpecTest, RefusesWhatItDoesNotKnow) {
-  for (const std::string text : {"", "Ring", "mesh", "file:", "regular", "regularly"}) {
-    const auto spec = parse_topology_spec(text);
-    ASSERT_FALSE(spec) << text;
-    EXPECT_THAT(spec.error().message, HasSubstr("\"" + text + "\""));
-    EXPECT_THAT(spec.error().message, HasSubstr("regular:D"));
-  }
-}
-
-TEST(TopologySpecTest, RefusesADegreeThatIsNoWholeNumber) {
-  for (const std::string text : {"regular:", "regular:x", "regular:4x", "regular:-1", "regular:0",
-                                 "regular: 4", "regular:99999999999999999999"}) {
-    const auto spec = parse_topology_spec(text);
-    ASSERT_FALSE(spec) << text;
-    EXPECT_THAT(spec.error().message, HasSubstr("degree"));
   }
 }
 
@@ -122,6 +98,23 @@ TEST(TopologyTest, TorusIsTheMostNearlySquareGrid) {
 TEST(TopologyTest, TorusNeedsAProductOfTwoSides) {
   EXPECT_THAT(build_error("torus", 13), HasSubstr("13 is not such a product"));
   EXPECT_THAT(build_error("torus", 1), HasSubstr("rows x columns"));
+}
+
+TEST(TopologyTest, ExponentialJoinsEachNodeToPowersOfTwo) {
+  const Topology graph = build("exponential", 16);
+  expect_sound(graph);
+  expect_degree(graph, 7);  // 1, 2, 4 to both sides, and 8, which is the same one both ways
+  EXPECT_EQ(graph.neighbours(3), (std::vector<Topology::Position>{1, 2, 4, 5, 7, 11, 15}));
+  EXPECT_EQ(graph.diameter(), 2u);
+  EXPECT_LE(build("exponential", 1024).diameter(), 5u);
+}
+
+TEST(TopologyTest, ExponentialExistsForAnyNumberOfNodes) {
+  for (std::size_t nodes = 1; nodes <= 40; ++nodes) {
+    const Topology graph = build("exponential", nodes);
+    expect_sound(graph);
+    expect_degree(graph, graph.degree(0));
+  }
 }
 
 struct RegularCase {
@@ -179,7 +172,23 @@ TEST(RegularTopologyTest, BuildsThousandsOfNodes) {
 TEST(TopologyTest, RefusesNoNodesTooManyAndAnUnreadFile) {
   EXPECT_THAT(build_error("ring", 0), HasSubstr("1 to 1000000"));
   EXPECT_THAT(build_error("ring", kMaxTopologyNodes + 1), HasSubstr("not 1000001"));
+  EXPECT_THAT(build_error("ring", std::size_t{1} << 60), HasSubstr("not 1152921504606846976"));
   EXPECT_THAT(build_error("file:edges.txt", 4), HasSubstr("file:edges.txt"));
+}
+
+TEST(TopologyTest, RefusesANewGraphPerRoundWhereOneIsNeededThatStays) {
+  EXPECT_THAT(build_error("epidemic:3", 8),
+              AllOf(HasSubstr("epidemic:3: draws its neighbours anew in each round"),
+                    HasSubstr("regular:D, rings:K or file:PATH")));
+}
+
+TEST(TopologyTest, RefusesNodesOutOfOrderOrTwice) {
+  for (const std::vector<NodeId>& nodes :
+       {std::vector{NodeId(2), NodeId(1)}, std::vector{NodeId(1), NodeId(1)}}) {
+    const auto graph = build_topology({TopologySpec::Kind::kRing, 0, ""}, nodes, 1);
+    ASSERT_FALSE(graph);
+    EXPECT_THAT(graph.error().message, HasSubstr("ids of their own, in ascending order"));
+  }
 }
 
 TEST(TopologyTest, EdgesAreListedOnceInOrder) {
@@ -204,7 +213,10 @@ TEST(TopologyTest, ConnectednessSeesEveryNode) {
   graph.add_edge(1, 2);
   EXPECT_TRUE(graph.is_connected());
   EXPECT_EQ(graph.diameter(), 4u);
+  EXPECT_EQ(graph.eccentricity(2), 2u);
+  EXPECT_EQ(graph.reachable_from(1), (std::vector<Topology::Position>{1, 0, 2, 3, 4}));
   EXPECT_TRUE(Topology(1).is_connected());
+  EXPECT_EQ(Topology(1).eccentricity(0), 0u);
 }
 
 }  // namespace

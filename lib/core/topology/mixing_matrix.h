@@ -1,14 +1,14 @@
-// Metropolis-Hastings weights and what they say of a topology.
+// Metropolis-Hastings weights: how much of each neighbour goes into a mix.
 //
 // w_ij = 1 / (1 + max(d_i, d_j)) for neighbours, w_ii = 1 - sum over j of w_ij: symmetric and
 // doubly stochastic for any graph, computed from two degrees alone (Xiao, Boyd and Lall 2006;
-// SkipTrain, arXiv 2407.01283, section 2.1).
+// SkipTrain, arXiv 2407.01283, section 2.1). spectral_gap.h says how fast it mixes.
 #pragma once
 
 #include <cstdint>
 #include <vector>
 
-#include "core/topology.h"
+#include "core/topology/topology.h"
 
 namespace skiptrain::core {
 
@@ -34,12 +34,6 @@ class MixingMatrix {
 
   // W x, for one number per node.
   std::vector<double> apply(const std::vector<double>& x) const;
-
-  // 1 - max(|lambda_2|, |lambda_n|): the larger, the faster mixing brings the nodes together; 1 for
-  // a complete graph, 0 for a disconnected one. By power iteration on W squared, orthogonal to the
-  // constant vector; relative accuracy 1e-5 or better on up to 256 nodes, less on larger rings,
-  // whose gap is tiny (3 % at 1024).
-  double spectral_gap() const;
 
  private:
   std::vector<std::vector<Entry>> rows_;
