@@ -18,6 +18,7 @@
 
 #include "bare_loop.h"
 #include "base/check.h"
+#include "core/topology/build_topology.h"
 #include "learn/memory.h"
 #include "learn/trainer_group.h"
 #include "sim/simulation.h"
