@@ -5,7 +5,7 @@
 // N nodes on regular:6 train GN-LeNet on 1x28x28, batch 32, S local steps, in every second round,
 // on a lan; wall time from the last commit of a round to the last of the next. Medians of R rounds
 // of each kind:
-//   train round  against N * S steps of a bare loop (bare_loop.h), divided by W
+//   train round  against N * S steps of a bare loop (training_bench.h), divided by W
 //   sync round   against memcpy, in one thread, of the bytes that it must read once
 #include <malloc.h>
 
@@ -16,7 +16,7 @@
 #include <string>
 #include <string_view>
 
-#include "bare_loop.h"
+#include "training_bench.h"
 #include "base/check.h"
 #include "core/topology/build_topology.h"
 #include "learn/memory.h"
@@ -30,7 +30,6 @@ using learn::Clock;
 using learn::median;
 using learn::seconds_since;
 
-constexpr std::uint32_t kSamples = 60'000;  // of the training set, as in Fashion-MNIST
 constexpr int kBareSteps = 200;
 
 struct Settings {
@@ -62,18 +61,6 @@ class RoundClock : public Observer {
   std::vector<std::size_t> commits_;
   std::vector<Clock::time_point> ends_;
 };
-
-Trainers make_trainers(const learn::TrainerGroup& group, std::uint32_t count) {
-  Trainers trainers;
-  for (std::uint32_t node = 0; node < count; ++node) {
-    std::vector<std::uint32_t> share;
-    for (std::uint32_t sample = node; sample < kSamples; sample += count) share.push_back(sample);
-    auto trainer = group.trainer(NodeId(node), std::move(share));
-    SKIPTRAIN_CHECK(trainer.has_value(), "the bench's shares lie in its data set");
-    trainers.push_back(std::move(*trainer));
-  }
-  return trainers;
-}
 
 double bare_step_seconds(learn::BareLoop& loop) {
   const auto begin = Clock::now();
@@ -113,7 +100,8 @@ RoundClock simulate(const Settings& settings, const learn::TrainerGroup& group) 
   options.end_samples = 1;
   options.network = network_preset("lan").value();
   options.workers = settings.workers;
-  auto simulation = Simulation::create(options, make_trainers(group, settings.nodes), group.pool());
+  auto simulation =
+      Simulation::create(options, learn::make_trainers(group, settings.nodes), group.pool());
   SKIPTRAIN_CHECK(simulation.has_value(), "the options of a bench are good");
   RoundClock clock(settings.nodes);
   (*simulation)->add_observer(clock);
@@ -126,7 +114,7 @@ int run(const Settings& settings) {
   const learn::TrainerOptions training{
       .local_steps = settings.steps, .batch_size = learn::kBatch, .lr = 0.01};
   const auto dataset =
-      std::make_shared<const data::Dataset>(learn::noise(training.model, kSamples));
+      std::make_shared<const data::Dataset>(learn::noise(training.model, learn::kSamples));
   const auto group = learn::TrainerGroup::create(
       training, dataset, dataset,
       {.workers = settings.workers, .idle_buffers = settings.nodes + settings.workers});

@@ -33,7 +33,7 @@
 
 #include <torch/torch.h>
 
-#include "bare_loop.h"
+#include "training_bench.h"
 #include "base/check.h"
 #include "learn/memory.h"
 #include "learn/trainer_group.h"
@@ -41,7 +41,6 @@
 namespace skiptrain::learn {
 namespace {
 
-constexpr std::uint32_t kSamples = 60'000;  // of the training set, as in Fashion-MNIST
 constexpr int kMinBareSteps = 50;
 constexpr std::uint32_t kEvaluated = 1000;  // samples
 constexpr int kEvaluations = 5;
@@ -106,19 +105,6 @@ StepTime time_bare(Loops& loops, int steps) {
 
 using Handles = std::vector<std::unique_ptr<ports::Trainer>>;
 
-// Every sample goes to one handle.
-Handles make_handles(const TrainerGroup& group, std::uint32_t count) {
-  Handles handles;
-  for (std::uint32_t node = 0; node < count; ++node) {
-    std::vector<std::uint32_t> share;
-    for (std::uint32_t sample = node; sample < kSamples; sample += count) share.push_back(sample);
-    auto handle = group.trainer(NodeId(node), std::move(share));
-    SKIPTRAIN_CHECK(handle.has_value(), "the bench's shares lie in its data set");
-    handles.push_back(std::move(*handle));
-  }
-  return handles;
-}
-
 // A train round of all handles; `models` are taken and replaced.
 StepTime time_group(Handles& handles, std::vector<ParametersPtr>& models, std::uint32_t workers,
                     const Settings& settings, std::uint64_t round) {
@@ -153,7 +139,7 @@ void measure(const Settings& settings, const TrainerOptions& options,
   const auto group = TrainerGroup::create(options, dataset, dataset,
                                           {.workers = workers, .idle_buffers = settings.handles});
   SKIPTRAIN_CHECK(group.has_value(), "the bench's options are valid");
-  Handles handles = make_handles(*group, settings.handles);
+  Handles handles = make_trainers(*group, settings.handles);
   std::vector<ParametersPtr> models(handles.size(), group->initial_parameters());
   Loops alone;
   Loops crowd;
@@ -195,7 +181,7 @@ void measure_memory(const Settings& settings, const TrainerOptions& options,
   // Buffers before handles, which leave free memory behind.
   const double empty = resident_mb();
   {
-    const Handles handles = make_handles(*group, settings.handles);
+    const Handles handles = make_trainers(*group, settings.handles);
     std::vector<MutableParametersPtr> buffers;
     for (std::uint32_t i = 0; i < 2 * settings.handles; ++i) {
       buffers.push_back(group->pool().acquire());
@@ -210,7 +196,7 @@ void measure_memory(const Settings& settings, const TrainerOptions& options,
   }
   constexpr std::uint32_t kMany = 20'000;
   const std::size_t before = heap_bytes();
-  const Handles many = make_handles(*group, kMany);
+  const Handles many = make_trainers(*group, kMany);
   std::printf("a handle: %.0f bytes, its %.0f samples included\n",
               static_cast<double>(heap_bytes() - before) / kMany,
               static_cast<double>(kSamples) / kMany);

@@ -1,5 +1,5 @@
 // epidemic:S. In each round each node sends its update to S others, drawn anew from (run seed,
-// round, position): EL-Local of Epidemic Learning (de Vos et al., arXiv 2310.01972, section 2).
+// round, position): EL-Local of Epidemic Learning (de Vos et al., arXiv 2310.01972).
 //
 // A directed graph that lasts one round. A node that got the updates of a set R of others mixes
 // x(t+1) = (x(t+1/2) + sum over R of x_j(t+1/2)) / (|R| + 1). That is row-stochastic for any R, so

@@ -1,27 +1,32 @@
-// The floor of what training can cost: GN-LeNet on 1x28x28, batch 32, one thread, nothing around
-// the steps. For benches, which measure it in the same run as what they compare with it.
+// What the benches of training in the simulator share: the floor of what training can cost, which
+// they measure in the same run as what they compare with it (GN-LeNet on 1x28x28, batch 32, one
+// thread, nothing around the steps), and the many trainers of one group.
 #pragma once
 
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include <torch/torch.h>
 
+#include "base/check.h"
 #include "base/rng.h"
 #include "data/dataset.h"
 #include "learn/flat_module.h"
 #include "learn/models.h"
 #include "learn/sgd.h"
 #include "learn/threads.h"
+#include "learn/trainer_group.h"
 
 namespace skiptrain::learn {
 
 using Clock = std::chrono::steady_clock;
 
 constexpr std::uint32_t kBatch = 32;
+constexpr std::uint32_t kSamples = 60'000;  // of the training set, as in Fashion-MNIST
 
 inline double seconds_since(Clock::time_point begin) {
   return std::chrono::duration<double>(Clock::now() - begin).count();
@@ -69,5 +74,19 @@ class BareLoop {
   at::Tensor images_;
   at::Tensor labels_;
 };
+
+// Every sample goes to one of them.
+inline std::vector<std::unique_ptr<ports::Trainer>> make_trainers(const TrainerGroup& group,
+                                                                  std::uint32_t count) {
+  std::vector<std::unique_ptr<ports::Trainer>> trainers;
+  for (std::uint32_t node = 0; node < count; ++node) {
+    std::vector<std::uint32_t> share;
+    for (std::uint32_t sample = node; sample < kSamples; sample += count) share.push_back(sample);
+    auto trainer = group.trainer(NodeId(node), std::move(share));
+    SKIPTRAIN_CHECK(trainer.has_value(), "the bench's shares lie in its data set");
+    trainers.push_back(std::move(*trainer));
+  }
+  return trainers;
+}
 
 }  // namespace skiptrain::learn
