@@ -16,12 +16,12 @@
 #include <string>
 #include <string_view>
 
-#include "training_bench.h"
 #include "base/check.h"
 #include "core/topology/build_topology.h"
 #include "learn/memory.h"
 #include "learn/trainer_group.h"
 #include "sim/simulation.h"
+#include "training_bench.h"
 
 namespace skiptrain::sim {
 namespace {

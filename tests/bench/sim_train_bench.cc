@@ -33,10 +33,10 @@
 
 #include <torch/torch.h>
 
-#include "training_bench.h"
 #include "base/check.h"
 #include "learn/memory.h"
 #include "learn/trainer_group.h"
+#include "training_bench.h"
 
 namespace skiptrain::learn {
 namespace {
