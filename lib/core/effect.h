@@ -33,6 +33,23 @@ struct Send {
   ModelUpdate update;
 };
 
+// Tell the other end of an edge what this end wants; in order with the updates sent to it.
+struct SendEdge {
+  EdgeMessage message;
+};
+
+// Pass directives on to these neighbours; in order with the updates sent to them.
+struct SendDirectives {
+  std::vector<NodeId> to;
+  std::vector<Directive> directives;
+};
+
+// Keep links to just these nodes: open those that are missing, close the others. Only where nodes
+// come and go.
+struct LinkTo {
+  std::vector<NodeId> peers;  // in ascending order
+};
+
 // One term of a mix: w_ij * x_j.
 struct MixInput {
   NodeId from;
@@ -113,8 +130,9 @@ struct Warn {
   std::string message;
 };
 
-using Effect = std::variant<RecordEnergyIntent, Train, Send, Mix, FetchState, SendState,
-                            RefuseState, Announce, Commit, Evaluate, RunEnded, Warn>;
+using Effect =
+    std::variant<RecordEnergyIntent, Train, Send, SendEdge, SendDirectives, LinkTo, Mix, FetchState,
+                 SendState, RefuseState, Announce, Commit, Evaluate, RunEnded, Warn>;
 using Effects = std::vector<Effect>;
 
 }  // namespace skiptrain::core

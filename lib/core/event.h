@@ -6,11 +6,14 @@
 #include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "base/error.h"
 #include "base/ids.h"
 #include "base/units.h"
+#include "core/directive.h"
 #include "core/schedule.h"
+#include "core/topology/edge_agreement.h"
 #include "model/model_update.h"
 
 namespace skiptrain::core {
@@ -61,6 +64,15 @@ struct PeerStateChanged {
 struct UpdateReceived {
   NodeId from;
   ModelUpdate update;
+};
+// What the other end of an edge wants; `message.peer` is the sender. In the order sent.
+struct EdgeReceived {
+  EdgeMessage message;
+};
+// Directives that a neighbour knows of, each valid by itself.
+struct DirectivesReceived {
+  NodeId from;
+  std::vector<Directive> directives;
 };
 // A neighbour asks for our committed state.
 struct StateRequested {
@@ -116,10 +128,10 @@ struct BudgetRequested {
 // The daemon is going down: say so to the neighbours.
 struct LeaveRequested {};
 
-using Event =
-    std::variant<ModelReady, NodeFailed, PeerConnected, PeerDisconnected, PeerStateChanged,
-                 UpdateReceived, StateRequested, StateFetched, StateFetchFailed, TrainingFinished,
-                 TrainingFailed, MixFinished, Tick, PauseRequested, ResumeRequested, StopRequested,
-                 ScheduleRequested, BudgetRequested, LeaveRequested>;
+using Event = std::variant<ModelReady, NodeFailed, PeerConnected, PeerDisconnected,
+                           PeerStateChanged, UpdateReceived, EdgeReceived, DirectivesReceived,
+                           StateRequested, StateFetched, StateFetchFailed, TrainingFinished,
+                           TrainingFailed, MixFinished, Tick, PauseRequested, ResumeRequested,
+                           StopRequested, ScheduleRequested, BudgetRequested, LeaveRequested>;
 
 }  // namespace skiptrain::core

@@ -235,6 +235,10 @@ void Node::on(const UpdateReceived& event) {
   peer->degree = event.update.degree;
 }
 
+void Node::on(const EdgeReceived&) {}
+
+void Node::on(const DirectivesReceived&) {}
+
 void Node::on(const StateRequested& event) {
   Neighbour* peer = neighbours_.find(event.from);
   if (peer == nullptr || !committed_) {

@@ -122,6 +122,8 @@ class Node {
   void on(const PeerDisconnected& event);
   void on(const PeerStateChanged& event);
   void on(const UpdateReceived& event);
+  void on(const EdgeReceived& event);
+  void on(const DirectivesReceived& event);
   void on(const StateRequested& event);
   void on(const StateFetched& event);
   void on(const StateFetchFailed& event);

@@ -26,6 +26,14 @@ enum class LinkState {
   kRefused,  // one side refused the other; see last_error
 };
 
+// A neighbour and where its streams are.
+struct PeerAddress {
+  NodeId id;
+  std::string name;
+  std::string address;  // HOST:PORT
+  bool operator==(const PeerAddress&) const = default;
+};
+
 // What the transport knows of one neighbour.
 struct LinkReport {
   NodeId peer;
@@ -59,6 +67,14 @@ class Transport {
   // reconnected neighbour is sent the current update by the core. A full queue drops its oldest
   // update.
   virtual void send(const std::vector<NodeId>& to, const ModelUpdate& update) = 0;
+  // To one neighbour each, in order with the updates sent to it. Nothing happens if it is not
+  // connected: on PeerConnected the core says it again.
+  virtual void send_edge(const core::EdgeMessage& message) = 0;
+  virtual void send_directives(const std::vector<NodeId>& to,
+                               const std::vector<core::Directive>& directives) = 0;
+  // From now on the neighbours are just these: links are opened and closed (the other end is told
+  // goodbye), an address that changed is dialled anew. Before `start` too.
+  virtual void link_to(const std::vector<PeerAddress>& peers) = 0;
   virtual void announce(const core::NodeState& state, bool to_neighbours) = 0;
   virtual void fetch_state(NodeId from, Round at_least) = 0;
   // Answer a StateRequested event. The request may be gone by now; then nothing happens.

@@ -207,6 +207,17 @@ void Driver::perform(const core::Send& effect) {
   transport_->send(effect.to, effect.update);
 }
 
+void Driver::perform(const core::SendEdge& effect) {
+  transport_->send_edge(effect.message);
+}
+
+void Driver::perform(const core::SendDirectives& effect) {
+  transport_->send_directives(effect.to, effect.directives);
+}
+
+// Where the nodes are listed in the config there is nothing to open or close.
+void Driver::perform(const core::LinkTo&) {}
+
 void Driver::perform(const core::Mix& effect) {
   const auto run = [this, effect] {
     const auto started = now();

@@ -136,6 +136,9 @@ class Driver {
   void perform(const core::RecordEnergyIntent& effect);
   void perform(const core::Train& effect);
   void perform(const core::Send& effect);
+  void perform(const core::SendEdge& effect);
+  void perform(const core::SendDirectives& effect);
+  void perform(const core::LinkTo& effect);
   void perform(const core::Mix& effect);
   void perform(const core::FetchState& effect);
   void perform(const core::SendState& effect);

@@ -93,6 +93,9 @@ class Simulation::Engine {
   void perform(Position position, core::Mix& effect);
   void perform(Position position, core::FetchState& effect);
   void perform(Position position, core::SendState& effect);
+  void perform(Position position, core::SendEdge& effect);
+  void perform(Position position, core::SendDirectives& effect);
+  void perform(Position position, core::LinkTo& effect);
   void perform(Position position, core::RefuseState& effect);
   void perform(Position position, core::Announce& effect);
   void perform(Position position, core::Commit& effect);

@@ -107,6 +107,23 @@ void Simulation::Engine::perform(Position position, core::Send& effect) {
   network_.send_update(position, effect.to, effect.update);
 }
 
+void Simulation::Engine::perform(Position position, core::SendEdge& effect) {
+  const DirectionIndex there = network_.find(position, position_of(effect.message.peer));
+  effect.message.peer = id_of(position);
+  network_.send(there, core::EdgeReceived{effect.message}, kMessageOverheadBytes);
+}
+
+void Simulation::Engine::perform(Position position, core::SendDirectives& effect) {
+  for (const NodeId to : effect.to) {
+    network_.send(network_.find(position, position_of(to)),
+                  core::DirectivesReceived{id_of(position), effect.directives},
+                  kMessageOverheadBytes * effect.directives.size());
+  }
+}
+
+// Its nodes have links along the edges of one graph, for as long as it runs.
+void Simulation::Engine::perform(Position, core::LinkTo&) {}
+
 void Simulation::Engine::perform(Position position, core::Announce& effect) {
   nodes_[position].announced = effect.state;
   if (!effect.to_neighbours) return;

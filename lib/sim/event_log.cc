@@ -28,6 +28,16 @@ std::string place(const core::NodeState& state) {
   return std::string(core::to_string(state.activity)) + " at " + to_string(state.round);
 }
 
+std::string words(const core::EdgeMessage& message) {
+  return "edge " + to_string(message.claim) + ", heard " + to_string(message.heard);
+}
+
+std::string words(const std::vector<core::Directive>& directives) {
+  std::string text = "directives";
+  for (const core::Directive& directive : directives) text += " " + to_string(directive) + ";";
+  return text;
+}
+
 struct EventWords {
   std::string operator()(const core::ModelReady& e) const {
     return "model of round " + to_string(e.round) + " " + hash_of(e.parameters);
@@ -59,6 +69,12 @@ struct EventWords {
     return "trained " + to_string(e.round) + " " + hash_of(e.parameters) + " loss " +
            number(e.mean_loss);
   }
+  std::string operator()(const core::EdgeReceived& e) const {
+    return "node " + to_string(e.message.peer) + ": " + words(e.message);
+  }
+  std::string operator()(const core::DirectivesReceived& e) const {
+    return words(e.directives) + " from " + to_string(e.from);
+  }
   std::string operator()(const core::TrainingFailed& e) const {
     return "training of " + to_string(e.round) + " failed: " + e.reason;
   }
@@ -84,6 +100,19 @@ struct EffectWords {
   std::string operator()(const core::Send& e) const {
     std::string text = "send update of round " + to_string(e.update.round) + " to";
     for (const NodeId node : e.to) text += " " + to_string(node);
+    return text;
+  }
+  std::string operator()(const core::SendEdge& e) const {
+    return "tell " + to_string(e.message.peer) + ": " + words(e.message);
+  }
+  std::string operator()(const core::SendDirectives& e) const {
+    std::string text = "send " + words(e.directives) + " to";
+    for (const NodeId node : e.to) text += " " + to_string(node);
+    return text;
+  }
+  std::string operator()(const core::LinkTo& e) const {
+    std::string text = "link to";
+    for (const NodeId node : e.peers) text += " " + to_string(node);
     return text;
   }
   std::string operator()(const core::Mix& e) const {

@@ -25,6 +25,13 @@ void GrpcTransport::send(const std::vector<NodeId>& to, const ModelUpdate& updat
   switchboard_->send(to, update);
 }
 
+void GrpcTransport::send_edge(const core::EdgeMessage&) {}
+
+void GrpcTransport::send_directives(const std::vector<NodeId>&,
+                                    const std::vector<core::Directive>&) {}
+
+void GrpcTransport::link_to(const std::vector<ports::PeerAddress>&) {}
+
 void GrpcTransport::announce(const core::NodeState& state, bool to_neighbours) {
   switchboard_->announce(state, to_neighbours);
 }

@@ -38,6 +38,10 @@ class GrpcTransport : public ports::Transport {
 
   // The checksum (about 0.1 ms per MB) is taken on the caller's thread.
   void send(const std::vector<NodeId>& to, const ModelUpdate& update) override;
+  void send_edge(const core::EdgeMessage& message) override;
+  void send_directives(const std::vector<NodeId>& to,
+                       const std::vector<core::Directive>& directives) override;
+  void link_to(const std::vector<ports::PeerAddress>& peers) override;
   void announce(const core::NodeState& state, bool to_neighbours) override;
   void fetch_state(NodeId from, Round at_least) override;
   void send_state(const core::SendState& answer) override;

@@ -41,6 +41,16 @@ struct Words {
     return "send update of round " + to_string(e.update.round) + ", " + x_of(e.update.parameters) +
            ", to " + ids(e.to);
   }
+  std::string operator()(const core::SendEdge& e) const {
+    return "tell node " + to_string(e.message.peer) + ": edge " + to_string(e.message.claim) +
+           ", heard " + to_string(e.message.heard);
+  }
+  std::string operator()(const core::SendDirectives& e) const {
+    std::string text = "send directives to " + ids(e.to) + ":";
+    for (const core::Directive& directive : e.directives) text += " " + to_string(directive) + ";";
+    return text;
+  }
+  std::string operator()(const core::LinkTo& e) const { return "link to " + ids(e.peers); }
   std::string operator()(const core::Mix& e) const {
     std::string text = "mix in round " + to_string(e.round) + ":";
     for (const core::MixInput& input : e.inputs) {

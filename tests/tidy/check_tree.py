@@ -37,7 +37,7 @@ ROOMS = {
     "lib/ports": {"base", "model", "core"},
     "lib/wire": BASE | {"proto"},
     "lib/transport": BASE | {"wire"},
-    "lib/discovery": BASE,
+    "lib/discovery": BASE | {"wire"},
     "lib/data": {"base"},
     "lib/learn": BASE | {"data"},
     "lib/energy": BASE,

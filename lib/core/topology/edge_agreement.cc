@@ -2,6 +2,10 @@
 
 namespace skiptrain::core {
 
+std::string to_string(const EdgeClaim& claim) {
+  return claim.wanted ? "wanted from round " + to_string(claim.from) : "not wanted";
+}
+
 void EdgeWish::claim(const EdgeClaim& claim, Round now) {
   const bool wanted_now = wanted_in(now);
   const bool moves = claim.wanted && last_.wanted;

@@ -27,6 +27,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -54,6 +55,9 @@ struct EdgeMessage {
   bool operator==(const EdgeMessage&) const = default;
 };
 using EdgeMessages = std::vector<EdgeMessage>;
+
+// For logs: "wanted from round 12" or "not wanted".
+std::string to_string(const EdgeClaim& claim);
 
 // What one end wants, round by round, from its claims so far.
 class EdgeWish {

@@ -69,6 +69,16 @@ class FakeTransport final : public ports::Transport {
     note([&] { sent.emplace_back(to, update); });
     if (on_send) on_send(update);
   }
+  void send_edge(const core::EdgeMessage& message) override {
+    note([&] { edges.push_back(message); });
+  }
+  void send_directives(const std::vector<NodeId>& to,
+                       const std::vector<core::Directive>& directives) override {
+    note([&] { directives_sent.emplace_back(to, directives); });
+  }
+  void link_to(const std::vector<ports::PeerAddress>& peers) override {
+    note([&] { linked = peers; });
+  }
   void announce(const core::NodeState& state, bool to_neighbours) override {
     note([&] { announced.emplace_back(state, to_neighbours); });
   }
@@ -93,6 +103,9 @@ class FakeTransport final : public ports::Transport {
   std::mutex mutex;
   std::vector<std::pair<std::vector<NodeId>, ModelUpdate>> sent;
   std::vector<std::pair<core::NodeState, bool>> announced;
+  std::vector<core::EdgeMessage> edges;
+  std::vector<std::pair<std::vector<NodeId>, std::vector<core::Directive>>> directives_sent;
+  std::vector<ports::PeerAddress> linked;
   std::vector<NodeId> fetched;
   std::vector<core::SendState> states;
   std::vector<std::uint64_t> refused;
