@@ -187,7 +187,7 @@ TEST(NodeScheduleTest, IsRefusedPastTheRunAfterItAndIfInvalid) {
   h.play_round();
   h.play_round();
   EXPECT_THAT(h.node().check_directive(schedule_at(5)).error().message,
-              HasSubstr("the run has ended at round 2"));
+              HasSubstr("the run has ended here, at round 2"));
 }
 
 TEST(NodeBudgetTest, ANewBudgetAppliesToTheNextRound) {
