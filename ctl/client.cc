@@ -163,8 +163,12 @@ Outcome<v1::GetTopologyResponse> Client::topology() {
 Outcome<v1::GetScheduleResponse> Client::schedule() {
   return channel_->call(&Stub::GetSchedule, v1::GetScheduleRequest());
 }
-Outcome<v1::SetScheduleResponse> Client::set_schedule(const v1::SetScheduleRequest& request) {
-  return channel_->call(&Stub::SetSchedule, request);
+Outcome<v1::IssueDirectiveResponse> Client::issue_directive(
+    const v1::IssueDirectiveRequest& request) {
+  return channel_->call(&Stub::IssueDirective, request);
+}
+Outcome<v1::ListDirectivesResponse> Client::directives() {
+  return channel_->call(&Stub::ListDirectives, v1::ListDirectivesRequest());
 }
 Outcome<v1::PauseResponse> Client::pause() {
   return channel_->call(&Stub::Pause, v1::PauseRequest());

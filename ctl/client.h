@@ -41,7 +41,8 @@ class Client {
   Outcome<v1::GetEnergyResponse> energy();
   Outcome<v1::GetTopologyResponse> topology();
   Outcome<v1::GetScheduleResponse> schedule();
-  Outcome<v1::SetScheduleResponse> set_schedule(const v1::SetScheduleRequest& request);
+  Outcome<v1::IssueDirectiveResponse> issue_directive(const v1::IssueDirectiveRequest& request);
+  Outcome<v1::ListDirectivesResponse> directives();
   Outcome<v1::PauseResponse> pause();
   Outcome<v1::ResumeResponse> resume();
   Outcome<v1::StopResponse> stop();

@@ -67,6 +67,16 @@ Status still_running(const core::Node& node) {
   return {};
 }
 
+// A pause of the whole run is not one node's to end.
+Status may_resume(const core::Node& node) {
+  if (auto running = still_running(node); !running) return running;
+  if (node.directives().run_order_at(node.round()) == core::RunOrder::kPause) {
+    return fail(ErrorCode::kPreconditionFailed,
+                "the whole run is paused by a directive; skipctl run resume ends that");
+  }
+  return {};
+}
+
 Status always(const core::Node&) {
   return {};
 }
@@ -258,8 +268,9 @@ grpc::Status ControlService::GetSchedule(grpc::ServerContext*, const v1::GetSche
   driver_.inspect([response](const core::Node& node) {
     const Round end(node.options().total_rounds);
     *response->mutable_current() = to_message(node.schedule(), node.round());
-    if (const auto& pending = node.pending_schedule()) {
-      *response->mutable_pending() = to_message(pending->schedule, pending->effective);
+    if (const auto* next = node.directives().next_after(core::Schedule{}, node.round())) {
+      *response->mutable_pending() =
+          to_message(std::get<core::Schedule>(next->order), next->effective);
     }
     response->set_round(node.round().value());
     response->set_total_rounds(end.value());
@@ -273,21 +284,46 @@ grpc::Status ControlService::GetSchedule(grpc::ServerContext*, const v1::GetSche
   return grpc::Status::OK;
 }
 
-grpc::Status ControlService::SetSchedule(grpc::ServerContext*,
-                                         const v1::SetScheduleRequest* request,
-                                         v1::SetScheduleResponse* response) {
-  const auto schedule = from_message(request->schedule());
-  if (!schedule) return to_grpc(schedule.error());
-  core::ScheduleRequested event{*schedule, Round(request->schedule().effective_round())};
-  if (event.effective == Round(0)) {
-    event.effective =
-        driver_.inspect([](const core::Node& node) { return node.earliest_schedule_round(); });
-  }
-  const auto pending = driver_.request(
-      event, [&](const core::Node& node) { return node.check_schedule(event); },
-      [&](const core::Node&) { return to_message(event.schedule, event.effective); });
-  if (!pending) return to_grpc(pending.error());
-  *response->mutable_pending() = *pending;
+// Where it takes effect if nobody says: for a resume where the pause did, else where every node can
+// still keep it.
+Round ControlService::usual_round(const core::DirectiveOrder& order) {
+  const auto* run = std::get_if<core::RunOrder>(&order);
+  const bool resumes = run != nullptr && *run == core::RunOrder::kRun;
+  const std::uint64_t diameter = config_.cluster.graph.diameter();
+  return driver_.inspect([=](const core::Node& node) {
+    return resumes ? node.resume_round() : node.safe_directive_round(diameter);
+  });
+}
+
+grpc::Status ControlService::IssueDirective(grpc::ServerContext*,
+                                            const v1::IssueDirectiveRequest* request,
+                                            v1::IssueDirectiveResponse* response) {
+  const auto order = order_of(*request);
+  if (!order) return to_grpc(order.error());
+  core::DirectiveIssued event{*order, request->has_effective_round()
+                                          ? Round(request->effective_round())
+                                          : usual_round(*order)};
+  const std::uint64_t diameter = config_.cluster.graph.diameter();
+  const auto issued = driver_.request(
+      event, [&](const core::Node& node) { return node.check_directive(event); },
+      [&](const core::Node& node) {
+        response->set_safe_round(node.safe_directive_round(diameter).value());
+        return to_message(*node.directives().in_force(event.order, event.effective));
+      });
+  if (!issued) return to_grpc(issued.error());
+  *response->mutable_directive() = *issued;
+  return grpc::Status::OK;
+}
+
+grpc::Status ControlService::ListDirectives(grpc::ServerContext*, const v1::ListDirectivesRequest*,
+                                            v1::ListDirectivesResponse* response) {
+  driver_.inspect([response](const core::Node& node) {
+    for (const core::Directive& directive : node.directives().all()) {
+      *response->add_directives() = to_message(directive);
+    }
+    response->set_round(node.round().value());
+    return 0;
+  });
   return grpc::Status::OK;
 }
 
@@ -302,7 +338,7 @@ grpc::Status ControlService::Pause(grpc::ServerContext*, const v1::PauseRequest*
 
 grpc::Status ControlService::Resume(grpc::ServerContext*, const v1::ResumeRequest*,
                                     v1::ResumeResponse* response) {
-  const auto round = driver_.request(core::ResumeRequested{}, still_running,
+  const auto round = driver_.request(core::ResumeRequested{}, may_resume,
                                      [](const core::Node& node) { return node.round(); });
   if (!round) return to_grpc(round.error());
   response->set_round(round->value());

@@ -39,8 +39,12 @@ class ControlService final : public v1::Control::Service {
                            v1::GetTopologyResponse* response) override;
   grpc::Status GetSchedule(grpc::ServerContext*, const v1::GetScheduleRequest*,
                            v1::GetScheduleResponse* response) override;
-  grpc::Status SetSchedule(grpc::ServerContext*, const v1::SetScheduleRequest* request,
-                           v1::SetScheduleResponse* response) override;
+  grpc::Status IssueDirective(grpc::ServerContext* context,
+                              const v1::IssueDirectiveRequest* request,
+                              v1::IssueDirectiveResponse* response) override;
+  grpc::Status ListDirectives(grpc::ServerContext* context,
+                              const v1::ListDirectivesRequest* request,
+                              v1::ListDirectivesResponse* response) override;
   grpc::Status Pause(grpc::ServerContext*, const v1::PauseRequest*,
                      v1::PauseResponse* response) override;
   grpc::Status Resume(grpc::ServerContext*, const v1::ResumeRequest*,
@@ -59,6 +63,7 @@ class ControlService final : public v1::Control::Service {
                         v1::ShutdownResponse*) override;
 
  private:
+  Round usual_round(const core::DirectiveOrder& order);
   std::string name_of(NodeId node) const;
   void fill_from_node(const core::Node& node, v1::GetStatusResponse& response) const;
 
