@@ -12,9 +12,8 @@
 #include <vector>
 
 #include "base/version.h"
-#include "core/topology/mixing_matrix.h"
-#include "core/topology/spectral_gap.h"
 #include "daemon/control_convert.h"
+#include "daemon/control_status.h"
 #include "daemon/logging/logging.h"
 #include "store/safetensors.h"
 #include "wire/limits.h"
@@ -26,29 +25,6 @@ namespace {
 constexpr std::size_t kExportPieceBytes = std::size_t{1} << 20;
 // How often a followed stream looks whether its client is still there.
 constexpr Duration kFollowPatience = std::chrono::milliseconds(250);
-
-grpc::Status to_grpc(const Error& error) {
-  switch (error.code) {
-    case ErrorCode::kInvalidArgument:
-      return {grpc::StatusCode::INVALID_ARGUMENT, error.message};
-    case ErrorCode::kNotFound:
-      return {grpc::StatusCode::NOT_FOUND, error.message};
-    case ErrorCode::kPreconditionFailed:
-    case ErrorCode::kMismatch:
-      return {grpc::StatusCode::FAILED_PRECONDITION, error.message};
-    case ErrorCode::kTimeout:
-      return {grpc::StatusCode::DEADLINE_EXCEEDED, error.message};
-    case ErrorCode::kUnavailable:
-      return {grpc::StatusCode::UNAVAILABLE, error.message};
-    case ErrorCode::kResourceExhausted:
-      return {grpc::StatusCode::RESOURCE_EXHAUSTED, error.message};
-    case ErrorCode::kCorrupt:
-    case ErrorCode::kNumeric:
-    case ErrorCode::kInternal:
-      break;
-  }
-  return {grpc::StatusCode::INTERNAL, error.message};
-}
 
 Error warming_up() {
   return {ErrorCode::kPreconditionFailed,
@@ -92,13 +68,13 @@ std::uint64_t resident_bytes() {
 }  // namespace
 
 ControlService::ControlService(const Config& config, Incarnation incarnation,
-                               runtime::Driver& driver, Actions actions)
-    : config_(config), incarnation_(incarnation), driver_(driver), actions_(std::move(actions)) {}
-
-std::string ControlService::name_of(NodeId node) const {
-  const auto found = std::ranges::find(config_.cluster.nodes, node, &ClusterNode::id);
-  return found == config_.cluster.nodes.end() ? to_string(node) : found->name;
-}
+                               runtime::Driver& driver, std::shared_ptr<discovery::Keyring> keyring,
+                               Actions actions)
+    : config_(config),
+      incarnation_(incarnation),
+      driver_(driver),
+      keyring_(std::move(keyring)),
+      actions_(std::move(actions)) {}
 
 grpc::Status ControlService::GetVersion(grpc::ServerContext*, const v1::GetVersionRequest*,
                                         v1::GetVersionResponse* response) {
@@ -123,7 +99,6 @@ void ControlService::fill_from_node(const core::Node& node, v1::GetStatusRespons
     for (const NodeId neighbour : waiting->neighbours) {
       auto* entry = response.add_waiting_for();
       entry->set_node_id(neighbour.value());
-      entry->set_node_name(name_of(neighbour));
       entry->set_seconds(to_seconds(now - waiting->since));
     }
     response.set_gives_up_in_seconds(std::max(0.0, to_seconds(waiting->until - now)));
@@ -144,6 +119,9 @@ grpc::Status ControlService::GetStatus(grpc::ServerContext*, const v1::GetStatus
     fill_from_node(node, *response);
     return 0;
   });
+  for (auto& waiting : *response->mutable_waiting_for()) {
+    waiting.set_node_name(name_of(NodeId(waiting.node_id())));
+  }
   response->set_node_id(config_.node.id.value());
   response->set_node_name(config_.node.name);
   response->set_run_id(config_.run.id);
@@ -234,35 +212,6 @@ grpc::Status ControlService::GetEnergy(grpc::ServerContext*, const v1::GetEnergy
   return grpc::Status::OK;
 }
 
-grpc::Status ControlService::GetTopology(grpc::ServerContext*, const v1::GetTopologyRequest*,
-                                         v1::GetTopologyResponse* response) {
-  const core::Topology& graph = config_.cluster.graph;
-  const auto& nodes = config_.cluster.nodes;
-  const core::MixingMatrix weights(graph);
-  response->set_spec(config_.cluster.topology);
-  response->set_self(config_.node.id.value());
-  for (std::size_t i = 0; i < nodes.size(); ++i) {
-    auto* vertex = response->add_vertices();
-    vertex->set_node_id(nodes[i].id.value());
-    vertex->set_node_name(nodes[i].name);
-    vertex->set_address(nodes[i].address);
-    vertex->set_control(nodes[i].id == config_.node.id ? "unix:" + config_.control.socket.string()
-                                                       : nodes[i].control);
-    vertex->set_degree(
-        static_cast<std::uint32_t>(graph.degree(static_cast<core::Topology::Position>(i))));
-  }
-  for (const auto& [a, b] : graph.edges()) {
-    auto* edge = response->add_edges();
-    edge->set_a(nodes[a].id.value());
-    edge->set_b(nodes[b].id.value());
-    edge->set_weight(weights.weight(a, b));
-  }
-  response->set_connected(graph.is_connected());
-  response->set_spectral_gap(core::spectral_gap(graph).value);
-  response->set_diameter(static_cast<std::uint32_t>(graph.diameter()));
-  return grpc::Status::OK;
-}
-
 grpc::Status ControlService::GetSchedule(grpc::ServerContext*, const v1::GetScheduleRequest*,
                                          v1::GetScheduleResponse* response) {
   driver_.inspect([response](const core::Node& node) {
@@ -279,49 +228,6 @@ grpc::Status ControlService::GetSchedule(grpc::ServerContext*, const v1::GetSche
     if (core::is_probabilistic(node.schedule().policy)) {
       response->set_train_probability(node.policy().train_probability(node.round(), node.energy()));
     }
-    return 0;
-  });
-  return grpc::Status::OK;
-}
-
-// Where it takes effect if nobody says: for a resume where the pause did, else where every node can
-// still keep it.
-Round ControlService::usual_round(const core::DirectiveOrder& order) {
-  const auto* run = std::get_if<core::RunOrder>(&order);
-  const bool resumes = run != nullptr && *run == core::RunOrder::kRun;
-  const std::uint64_t diameter = config_.cluster.graph.diameter();
-  return driver_.inspect([=](const core::Node& node) {
-    return resumes ? node.resume_round() : node.safe_directive_round(diameter);
-  });
-}
-
-grpc::Status ControlService::IssueDirective(grpc::ServerContext*,
-                                            const v1::IssueDirectiveRequest* request,
-                                            v1::IssueDirectiveResponse* response) {
-  const auto order = order_of(*request);
-  if (!order) return to_grpc(order.error());
-  core::DirectiveIssued event{*order, request->has_effective_round()
-                                          ? Round(request->effective_round())
-                                          : usual_round(*order)};
-  const std::uint64_t diameter = config_.cluster.graph.diameter();
-  const auto issued = driver_.request(
-      event, [&](const core::Node& node) { return node.check_directive(event); },
-      [&](const core::Node& node) {
-        response->set_safe_round(node.safe_directive_round(diameter).value());
-        return to_message(*node.directives().in_force(event.order, event.effective));
-      });
-  if (!issued) return to_grpc(issued.error());
-  *response->mutable_directive() = *issued;
-  return grpc::Status::OK;
-}
-
-grpc::Status ControlService::ListDirectives(grpc::ServerContext*, const v1::ListDirectivesRequest*,
-                                            v1::ListDirectivesResponse* response) {
-  driver_.inspect([response](const core::Node& node) {
-    for (const core::Directive& directive : node.directives().all()) {
-      *response->add_directives() = to_message(directive);
-    }
-    response->set_round(node.round().value());
     return 0;
   });
   return grpc::Status::OK;
