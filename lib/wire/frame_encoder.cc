@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "base/check.h"
 #include "wire/checksum.h"
@@ -110,6 +111,28 @@ std::string encode_frame(const Goodbye& goodbye) {
   v1::Frame frame;
   to_proto(goodbye, *frame.mutable_goodbye());
   return frame.SerializeAsString();
+}
+
+std::string encode_frame(const core::EdgeMessage& message) {
+  v1::Frame frame;
+  to_proto(message, *frame.mutable_edge());
+  return frame.SerializeAsString();
+}
+
+std::string encode_frame(std::span<const core::Directive> directives) {
+  SKIPTRAIN_CHECK(directives.size() <= kMaxDirectives, "a frame holds so many directives at most");
+  v1::Frame frame;
+  frame.mutable_directives();
+  for (const core::Directive& directive : directives) {
+    to_proto(directive, *frame.mutable_directives()->add_directives());
+  }
+  return frame.SerializeAsString();
+}
+
+std::string encode_gossip(std::string envelope) {
+  v1::SealedGossip out;
+  out.set_envelope(std::move(envelope));
+  return out.SerializeAsString();
 }
 
 std::string encode_state_request(const StateRequest& request) {

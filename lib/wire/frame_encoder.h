@@ -15,7 +15,9 @@
 #include <string>
 #include <vector>
 
+#include "core/directive.h"
 #include "core/schedule.h"
+#include "core/topology/edge_agreement.h"
 #include "model/model_update.h"
 #include "wire/limits.h"
 #include "wire/messages.h"
@@ -61,7 +63,13 @@ EncodedUpdate encode_update(const ModelUpdate& update, const EncodeOptions& opti
 std::string encode_frame(const Hello& hello);
 std::string encode_frame(const core::NodeState& state);
 std::string encode_frame(const Goodbye& goodbye);
+// `message.peer` does not travel: it is the stream's other end.
+std::string encode_frame(const core::EdgeMessage& message);
+// At most kMaxDirectives of them.
+std::string encode_frame(std::span<const core::Directive> directives);
 // Not a Frame but the argument of FetchState.
 std::string encode_state_request(const StateRequest& request);
+// The argument and the answer of Gossip.
+std::string encode_gossip(std::string envelope);
 
 }  // namespace skiptrain::wire

@@ -39,6 +39,7 @@ enum class GoodbyeReason {
   kBadFrame,
   kLeaving,
   kWrongDialer,
+  kNotNeighbour,
 };
 
 std::string_view to_string(GoodbyeReason reason);

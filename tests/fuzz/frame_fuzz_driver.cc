@@ -45,6 +45,21 @@ std::string whole(const EncodedFrame& frame) {
                       frame.payload().size());
 }
 
+core::EdgeMessage make_edge(Rng& rng) {
+  return {NodeId(), {true, Round(rng.below(100))}, {rng.below(2) == 0, Round(rng.below(100))}};
+}
+
+std::vector<core::Directive> make_directives(Rng& rng) {
+  std::vector<core::Directive> directives;
+  const core::DirectiveStamp stamp{rng.below(1000), NodeId(rng.below(10))};
+  if (rng.below(2) == 0) directives.push_back({stamp, Round(7), core::RunOrder::kPause});
+  if (rng.below(2) == 0) directives.push_back({stamp, Round(8), core::LearningRate{0.05}});
+  if (rng.below(2) == 0) {
+    directives.push_back({stamp, Round(9), core::Schedule{core::Policy::kSkipTrain, 4, 4}});
+  }
+  return directives;
+}
+
 // A valid stream: an update in a random cut, and now and then a control frame.
 Input make_stream(Rng& rng) {
   std::vector<float> values(kFuzzParameters);
@@ -58,7 +73,11 @@ Input make_stream(Rng& rng) {
   hello.cluster_id = "fuzz";
   if (rng.below(4) == 0) append_message(input, rng, encode_frame(hello));
   if (rng.below(4) == 0) append_message(input, rng, encode_state_request({hello, Round(1)}));
+  if (rng.below(4) == 0) append_message(input, rng, encode_gossip("sealed"));
   for (const EncodedFrame& frame : encoded.frames) {
+    // Between an update's frames too: what a decoder takes, an assembler may refuse.
+    if (rng.below(4) == 0) append_message(input, rng, encode_frame(make_edge(rng)));
+    if (rng.below(4) == 0) append_message(input, rng, encode_frame(make_directives(rng)));
     append_message(input, rng, whole(frame));
     if (rng.below(8) == 0) append_message(input, rng, encode_frame(core::NodeState{}));
   }
