@@ -104,8 +104,8 @@ Result<core::DirectiveOrder> order_from_proto(const v1::Directive& directive) {
     case v1::Directive::kLearningRate: {
       const double rate = directive.learning_rate();
       if (std::isfinite(rate) && rate > 0) return core::DirectiveOrder(core::LearningRate{rate});
-      return fail(ErrorCode::kCorrupt, "learning_rate " + std::to_string(rate) +
-                                           ": must be a finite number above 0");
+      return fail(ErrorCode::kCorrupt,
+                  "learning_rate " + std::to_string(rate) + ": must be a finite number above 0");
     }
     case v1::Directive::kRun:
       for (const auto& [ours, theirs] : kRunOrders) {
@@ -117,8 +117,9 @@ Result<core::DirectiveOrder> order_from_proto(const v1::Directive& directive) {
     case v1::Directive::ORDER_NOT_SET:
       break;
   }
-  return fail(ErrorCode::kCorrupt, "no order, or one unknown here: expected schedule, "
-                                   "learning_rate or run");
+  return fail(ErrorCode::kCorrupt,
+              "no order, or one unknown here: expected schedule, "
+              "learning_rate or run");
 }
 
 }  // namespace

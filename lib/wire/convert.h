@@ -1,7 +1,8 @@
 // Between the values of messages.h and the generated classes. Private to lib/wire.
 //
 // Towards the wire nothing can fail. From the wire everything is checked: lengths, enumerators,
-// the ranges of schedules, rounds and rates. Text that people will read is freed of control characters.
+// the ranges of schedules, rounds and rates. Text that people will read is freed of control
+// characters.
 #pragma once
 
 #include <string>

@@ -24,8 +24,8 @@ inline constexpr std::size_t kMaxFrameBytes = kMaxChunkBytes + kFrameSlackBytes;
 // ours.
 inline constexpr std::size_t kMaxUpdateHeaderBytes = 256;
 
-// Directives in one frame; a sender with more takes several frames. The longest encoded one is below
-// 64 bytes, so they fit a frame's slack.
+// Directives in one frame; a sender with more takes several frames. The longest encoded one is
+// below 64 bytes, so they fit a frame's slack.
 inline constexpr std::size_t kMaxDirectives = 64;
 // Rounds that an edge claim or a directive names, and a directive's lamport time, are below this:
 // sums with them cannot wrap.
