@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "core/topology/epidemic.h"
 #include "core/topology/mixing_matrix.h"
 
 namespace skiptrain::core {
@@ -40,13 +41,15 @@ bool RoundController::is_waiting(const Neighbourhood& neighbours) const {
 bool RoundController::anybody_takes_part(const Neighbourhood& neighbours) const {
   return std::ranges::any_of(neighbours.all(), [this](const auto& entry) {
     const Neighbour& neighbour = entry.second;
-    const bool passed_us = neighbour.connected && neighbour.next_round > round();
+    const bool passed_us =
+        neighbour.in_edge && neighbour.connected && neighbour.next_round > round();
     return passed_us || Neighbourhood::worth_waiting_for(neighbour, round());
   });
 }
 
 bool RoundController::is_alone(const Neighbourhood& neighbours) const {
-  return neighbours.degree() > 0 && inbox_.current().empty() && !anybody_takes_part(neighbours);
+  return neighbours.may_have_neighbours() && inbox_.current().empty() &&
+         !anybody_takes_part(neighbours);
 }
 
 Instant RoundController::deadline(const Neighbourhood& neighbours) const {
@@ -77,7 +80,8 @@ std::vector<MixInput> RoundController::close(Neighbourhood& neighbours, RoundRec
   for (auto& [id, neighbour] : neighbours.all()) {
     neighbour.last_weight = 0.0;
     if (ModelUpdate* update = inbox_.find(id)) {
-      const double weight = metropolis_hastings_weight(own_->degree, update->degree);
+      const double weight = uniform_ ? epidemic_weight(inbox_.current().size())
+                                     : metropolis_hastings_weight(own_->degree, update->degree);
       neighbour.last_weight = weight;
       inputs.push_back({id, weight, std::move(update->parameters)});
       own_weight -= weight;

@@ -182,7 +182,7 @@ void Driver::perform(const core::RecordEnergyIntent&) {
 void Driver::perform(const core::Train& effect) {
   compute([this, effect, meter = meter_] {
     const auto before = meter ? meter->read_total() : Result<WattHours>{};
-    auto outcome = trainer_->train({effect.round, effect.start, cancel_.get_token()});
+    auto outcome = trainer_->train({effect.round, effect.start, cancel_.get_token(), effect.learning_rate});
     if (cancel_.stop_requested()) return;
     if (!outcome) {
       post(core::TrainingFailed{effect.round, outcome.error().message});
@@ -209,6 +209,12 @@ void Driver::perform(const core::Send& effect) {
 
 void Driver::perform(const core::SendEdge& effect) {
   transport_->send_edge(effect.message);
+}
+
+void Driver::perform(const core::RecordDirectives& effect) {
+  for (const core::Directive& directive : effect.news) {
+    spdlog::info("directive: {}", core::to_string(directive));
+  }
 }
 
 void Driver::perform(const core::SendDirectives& effect) {

@@ -137,6 +137,7 @@ class Driver {
   void perform(const core::Train& effect);
   void perform(const core::Send& effect);
   void perform(const core::SendEdge& effect);
+  void perform(const core::RecordDirectives& effect);
   void perform(const core::SendDirectives& effect);
   void perform(const core::LinkTo& effect);
   void perform(const core::Mix& effect);
