@@ -204,7 +204,7 @@ void ExchangeStream::handle(const wire::FrameView& frame) {
   if (frame.directives) return listener_->on_directives(self, *frame.directives);
   auto update = assembler_.accept(frame);
   if (!update) return reject(update.error().message);
-  if (*update) listener_->on_update(self, std::move((*update)->update));
+  if (*update) listener_->on_update(self, **std::move(update));
 }
 
 void ExchangeStream::reject(const std::string& reason) {

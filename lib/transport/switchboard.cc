@@ -165,7 +165,7 @@ OutgoingUpdatePtr Switchboard::outgoing(const ModelUpdate& update) {
       newest_parameters_.lock() == update.parameters) {
     if (auto again = newest_outgoing_.lock()) return again;
   }
-  auto encoded = make_outgoing(wire::encode_update(update, {config_.chunk_bytes, std::nullopt}));
+  auto encoded = make_outgoing(wire::encode_update(update, config_.chunk_bytes));
   newest_ = {update.round, update.degree, nullptr};
   newest_parameters_ = update.parameters;
   newest_outgoing_ = encoded;

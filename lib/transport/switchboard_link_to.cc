@@ -54,6 +54,7 @@ void Switchboard::unlink(const LinkPtr& link) {
     if (current) disconnect(*link, LinkState::kLeft, "");
     link->removed = true;
   }
+  states_.cancel_from(link->peer);
   if (dialled && dialled != current) dialled->abort("no longer a neighbour");
   if (!current) return;
   // What was said to the peer before, say that it is no longer wanted, still reaches it.

@@ -166,8 +166,6 @@ void to_proto(const UpdateHeader& header, v1::UpdateHeader& out) {
   out.set_parameter_count(header.parameter_count);
   out.set_dtype(static_cast<v1::WireDtype>(header.dtype));
   out.set_checksum(header.checksum);
-  if (!header.schedule) return;
-  schedule_to_proto(*header.schedule, *out.mutable_schedule());
 }
 
 void to_proto(const core::EdgeMessage& message, v1::EdgeMessage& out) {
@@ -231,11 +229,6 @@ Result<UpdateHeader> from_proto(const v1::UpdateHeader& header) {
   result.parameter_count = header.parameter_count();
   result.dtype = static_cast<std::uint32_t>(header.dtype());
   result.checksum = header.checksum();
-  if (header.has_schedule()) {
-    auto schedule = schedule_from_proto(header.schedule());
-    if (!schedule) return tl::unexpected(schedule.error());
-    result.schedule = *schedule;
-  }
   return result;
 }
 

@@ -66,22 +66,22 @@ std::size_t EncodedUpdate::size() const {
   return total;
 }
 
-EncodedUpdate encode_update(const ModelUpdate& update, const EncodeOptions& options) {
+EncodedUpdate encode_update(const ModelUpdate& update, std::size_t chunk_bytes) {
   SKIPTRAIN_CHECK(update.parameters != nullptr, "an update has parameters");
-  SKIPTRAIN_CHECK(options.chunk_bytes > 0, "a chunk holds at least one byte");
+  SKIPTRAIN_CHECK(chunk_bytes > 0, "a chunk holds at least one byte");
   const std::span<const std::byte> payload = update.parameters->bytes();
 
   v1::UpdateHeader header;
   to_proto(UpdateHeader{update.round, update.degree, update.parameters->size(), kDtypeFloat32,
-                        checksum(payload), options.schedule},
+                        checksum(payload)},
            header);
   const std::string header_bytes = header.SerializeAsString();
 
   EncodedUpdate encoded{update, {}};
-  encoded.frames.reserve(payload.size() / options.chunk_bytes + 1);
+  encoded.frames.reserve(payload.size() / chunk_bytes + 1);
   std::size_t offset = 0;
   do {
-    const std::size_t size = std::min(options.chunk_bytes, payload.size() - offset);
+    const std::size_t size = std::min(chunk_bytes, payload.size() - offset);
     PrefixWriter prefix;
     if (offset == 0) {
       prefix.byte(kFrameUpdateTag);

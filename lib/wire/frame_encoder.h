@@ -16,7 +16,6 @@
 #include <vector>
 
 #include "core/directive.h"
-#include "core/schedule.h"
 #include "core/topology/edge_agreement.h"
 #include "model/model_update.h"
 #include "wire/limits.h"
@@ -49,16 +48,11 @@ struct EncodedUpdate {
   std::size_t size() const;  // of all frames, in bytes
 };
 
-struct EncodeOptions {
-  // Payload bytes per frame, kMinChunkBytes to kMaxChunkBytes in a daemon; tests take less.
-  std::size_t chunk_bytes = kDefaultChunkBytes;
-  // Travels with a fetched state only.
-  std::optional<core::Schedule> schedule;
-};
-
 // The header with the first chunk in one frame, then a frame per further chunk. `update.parameters`
-// is not null; they need not be finite (the receiver checks).
-EncodedUpdate encode_update(const ModelUpdate& update, const EncodeOptions& options = {});
+// is not null; they need not be finite (the receiver checks). `chunk_bytes` of payload per frame:
+// kMinChunkBytes to kMaxChunkBytes in a daemon; tests take less.
+EncodedUpdate encode_update(const ModelUpdate& update,
+                            std::size_t chunk_bytes = kDefaultChunkBytes);
 
 std::string encode_frame(const Hello& hello);
 std::string encode_frame(const core::NodeState& state);

@@ -77,7 +77,7 @@ void run(std::span<const std::byte> input) {
     if (!frame) continue;
     check_promises(*frame);
     const auto assembled = assembler.accept(*frame);
-    if (assembled && *assembled) check_promises((*assembled)->update);
+    if (assembled && *assembled) check_promises(**assembled);
   }
 }
 

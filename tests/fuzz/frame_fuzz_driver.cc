@@ -64,10 +64,8 @@ std::vector<core::Directive> make_directives(Rng& rng) {
 Input make_stream(Rng& rng) {
   std::vector<float> values(kFuzzParameters);
   for (float& value : values) value = static_cast<float>(rng.normal());
-  EncodeOptions options;
-  options.chunk_bytes = 1 + rng.below(300);
-  if (rng.below(2) == 0) options.schedule = core::Schedule{core::Policy::kSkipTrain, 4, 4};
-  const auto encoded = encode_update({Round(rng.next()), 3, copy_parameters(values)}, options);
+  const std::size_t chunk_bytes = 1 + rng.below(300);
+  const auto encoded = encode_update({Round(rng.next()), 3, copy_parameters(values)}, chunk_bytes);
   Input input;
   Hello hello;
   hello.cluster_id = "fuzz";
