@@ -7,9 +7,9 @@
 namespace skiptrain::transport {
 
 DialledStream::DialledStream(std::shared_ptr<StreamListener> listener, ParametersPool& pool,
-                             std::shared_ptr<grpc::Channel> channel, NodeId peer)
+                             std::shared_ptr<grpc::Channel> channel, LinkPtr link)
     : ExchangeStream(std::move(listener), pool), stub_(std::move(channel)) {
-  set_peer(peer);
+  set_link(std::move(link));
 }
 
 void DialledStream::start(const wire::Hello& hello) {

@@ -18,9 +18,9 @@ namespace skiptrain::transport {
 class DialledStream : public ExchangeStream,
                       private grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
  public:
-  // `peer` is who should answer.
+  // `link` is of the peer that should answer.
   DialledStream(std::shared_ptr<StreamListener> listener, ParametersPool& pool,
-                std::shared_ptr<grpc::Channel> channel, NodeId peer);
+                std::shared_ptr<grpc::Channel> channel, LinkPtr link);
 
   // Connects and says `hello`. Once.
   void start(const wire::Hello& hello);

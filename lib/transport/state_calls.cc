@@ -75,8 +75,8 @@ void StateFetch::take(const wire::FrameView& frame) {
   auto assembled = assembler_.accept(frame);
   if (!assembled) return give_up(assembled.error().message);
   if (!*assembled) return;
-  if ((*assembled)->update.round < at_least_) {
-    return give_up("its state is of round " + to_string((*assembled)->update.round) +
+  if ((*assembled)->round < at_least_) {
+    return give_up("its state is of round " + to_string((*assembled)->round) +
                    ", expected " + to_string(at_least_) + " or later");
   }
   state_ = *std::move(*assembled);
@@ -88,10 +88,25 @@ void StateFetch::give_up(const std::string& why) {
   context_.TryCancel();
 }
 
+void StateFetch::cancel(const std::string& why) {
+  {
+    const std::lock_guard lock(mutex_);
+    cancelled_ = why;
+  }
+  context_.TryCancel();
+}
+
 void StateFetch::OnDone(const grpc::Status& status) {
-  exchange_.remove_fetch(this);
+  exchange_.remove_fetch(this);  // nobody cancels it after this
+  {
+    const std::lock_guard lock(mutex_);
+    if (!cancelled_.empty()) {
+      error_ = cancelled_;
+      state_.reset();
+    }
+  }
   if (state_) {
-    host_->gate().post(core::StateFetched{from_, std::move(state_->update), state_->schedule});
+    host_->gate().post(core::StateFetched{from_, *std::move(state_)});
   } else {
     if (error_.empty()) {
       error_ = status.ok() ? "the answer ended before the state was whole" : status.error_message();
@@ -158,14 +173,13 @@ grpc::Status StateAnswer::ask_core() {
   return grpc::Status::OK;
 }
 
-void StateAnswer::answer(const ModelUpdate& state, const core::Schedule& schedule) {
+void StateAnswer::answer(const ModelUpdate& state) {
   if (state.round < at_least_) {
     return finish(grpc::Status(grpc::StatusCode::FAILED_PRECONDITION,
                                "the newest committed state is of round " + to_string(state.round) +
                                    ", asked for " + to_string(at_least_) + " or later"));
   }
-  auto outgoing =
-      make_outgoing(wire::encode_update(state, {host_->config().chunk_bytes, schedule}));
+  auto outgoing = make_outgoing(wire::encode_update(state, host_->config().chunk_bytes));
   {
     const std::lock_guard lock(mutex_);
     if (finished_) return;

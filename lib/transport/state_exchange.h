@@ -56,6 +56,8 @@ class StateExchange {
   void send(const core::SendState& answer);
   void refuse(std::uint64_t request, const std::string& reason);
 
+  // Fails all fetches from that peer, which is no neighbour any more.
+  void cancel_from(NodeId peer);
   // Ends all calls.
   void stop();
 
