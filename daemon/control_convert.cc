@@ -192,7 +192,7 @@ struct FillOrder {
   v1::Directive& message;
 
   void operator()(const core::Schedule& schedule) const {
-    *message.mutable_schedule() = to_message(schedule, Round(message.effective_round()));
+    *message.mutable_schedule() = daemon::to_message(schedule, Round(message.effective_round()));
   }
   void operator()(const core::LearningRate& rate) const { message.set_learning_rate(rate.value); }
   void operator()(core::RunOrder order) const {

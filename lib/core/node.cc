@@ -210,6 +210,10 @@ Phase Node::phase() const {
   return behind && is_active() && phase_ != Phase::kTraining ? Phase::kCatchingUp : phase_;
 }
 
+bool Node::is_at_work() const {
+  return phase_ == Phase::kTraining || phase_ == Phase::kExchanging || phase_ == Phase::kMixing;
+}
+
 ModelUpdate Node::committed_state() const {
   return ModelUpdate{round(), neighbours_.degree(), committed_};
 }

@@ -95,6 +95,8 @@ class Node {
   // What an operator may look at. Cheap; call from the driver's thread.
   Phase phase() const;
   Round round() const { return controller_.round(); }
+  // Training, exchanging or mixing: in a round that began and has not ended.
+  bool is_at_work() const;
   const NodeOptions& options() const { return options_; }
   const Schedule& schedule() const { return policy_.schedule(); }
   const DirectiveBoard& directives() const { return directives_; }

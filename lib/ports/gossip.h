@@ -59,8 +59,9 @@ class Gossip {
   virtual void member_started(NodeId member, Incarnation incarnation) = 0;
   // SeedsResolved comes again, with what the names say now.
   virtual void resolve_seeds() = 0;
-  // What this node says of itself, for those who look for the cluster by multicast.
-  virtual void announce_self(core::MemberClaim self) = 0;
+  // What this node says of itself, for those who look for the cluster by multicast; nothing happens
+  // without it. kUnavailable if the group cannot be joined.
+  virtual Status announce_self(core::MemberClaim self) = 0;
 
   virtual GossipReport report() const = 0;
 };

@@ -57,7 +57,9 @@ Status Cluster::start(const std::string& peer_address) {
   started_ = true;
   view_changed_ = true;
   run(membership_.start(now()));
-  gossip_->announce_self(core::claim_of(membership_.self(), true));
+  if (auto heard = gossip_->announce_self(core::claim_of(membership_.self(), true)); !heard) {
+    spdlog::warn("no discovery by multicast: {}", heard.error().message);
+  }
   return {};
 }
 

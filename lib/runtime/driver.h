@@ -46,7 +46,7 @@ struct DriverOptions {
 // What a node is driven with, once its model and data are loaded.
 struct Machinery {
   std::unique_ptr<ports::Trainer> trainer;
-  std::unique_ptr<ports::Transport> transport;
+  std::shared_ptr<ports::Transport> transport;
   std::unique_ptr<ports::EnergyMeter> meter;  // null: the energy model's estimate is charged
   core::ModelReady ready;
   std::optional<ClusterMachinery> cluster;  // where nodes come and go

@@ -237,6 +237,7 @@ std::string encode_gossip(const core::MemberList& list) {
   v1::GossipMessage message;
   message.set_from(list.from.value());
   message.mutable_list()->set_join(list.join);
+  message.mutable_list()->mutable_digests()->Add(list.digests.begin(), list.digests.end());
   for (const MemberClaim& claim : list.members) {
     to_proto(claim, *message.mutable_list()->add_members());
   }
@@ -281,7 +282,14 @@ Result<ReliableGossip> decode_reliable_gossip(std::string_view bytes) {
   }
   auto members = claims_from_proto(message->list().members());
   if (!members) return tl::unexpected(members.error());
-  return ReliableGossip(core::MemberList{from, message->list().join(), std::move(*members)});
+  const auto& digests = message->list().digests();
+  if (static_cast<std::size_t>(digests.size()) > core::kMaxMemberDigests) {
+    return fail(
+        ErrorCode::kCorrupt,
+        "gossip: more than " + std::to_string(core::kMaxMemberDigests) + " digests in one list");
+  }
+  return ReliableGossip(core::MemberList{
+      from, message->list().join(), {digests.begin(), digests.end()}, std::move(*members)});
 }
 
 }  // namespace skiptrain::wire

@@ -69,7 +69,7 @@ TEST(GossipCodecTest, ReliableMessagesComeBackAsTheyWent) {
 }
 
 TEST(GossipCodecTest, EachKindOfMessageIsRefusedOnTheOtherWay) {
-  EXPECT_THAT(error_of(encode_gossip(core::MemberList{NodeId(1), false, {test_claim(1)}})),
+  EXPECT_THAT(error_of(encode_gossip(core::MemberList{NodeId(1), false, {}, {test_claim(1)}})),
               HasSubstr("over the reliable call"));
   EXPECT_THAT(error_of(encode_gossip(core::ReliablePing{})), HasSubstr("over the reliable call"));
   for (const decltype(GossipPacket::body)& body :
