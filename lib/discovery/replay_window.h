@@ -10,7 +10,7 @@
 // receiver's own restart: until it hears a sender, recordings of that sender pass once. They do
 // little harm, since claims carry versions and acks the number of a ping that is waited for; and
 // raise_floor() bounds it to the newest incarnation as soon as the member list says which one that
-// is.
+// is. Removing a key from the keyring ends the life of all that was recorded under it.
 #pragma once
 
 #include <array>
