@@ -58,19 +58,7 @@ class PooledBlocks {
     release(block);
   }
 
-  void keep(std::size_t keep) {
-    std::vector<std::byte*> surplus;
-    {
-      const std::lock_guard lock(mutex_);
-      keep_ = keep;
-      idle_.reserve(keep);  // so that give_back(), called by a destructor, need not allocate
-      while (idle_.size() > keep) {
-        surplus.push_back(idle_.back());
-        idle_.pop_back();
-      }
-    }
-    for (std::byte* block : surplus) release(block);
-  }
+  void keep(std::size_t keep);
 
   // Makes the object at `place`, in a block, with its data behind it.
   void construct(Parameters* place) const {
@@ -95,6 +83,20 @@ class PooledBlocks {
 
 void Parameters::Free::operator()(float* data) const {
   if (owned) ::operator delete[](data, std::align_val_t(kAlignment));
+}
+
+void PooledBlocks::keep(std::size_t keep) {
+  std::vector<std::byte*> surplus;
+  {
+    const std::lock_guard lock(mutex_);
+    keep_ = keep;
+    idle_.reserve(keep);  // so that give_back(), called by a destructor, need not allocate
+    while (idle_.size() > keep) {
+      surplus.push_back(idle_.back());
+      idle_.pop_back();
+    }
+  }
+  for (std::byte* block : surplus) release(block);
 }
 
 Parameters::Parameters(std::size_t count)

@@ -8,7 +8,7 @@ namespace skiptrain::transport {
 
 DialledStream::DialledStream(std::shared_ptr<StreamListener> listener, ParametersPool& pool,
                              std::shared_ptr<grpc::Channel> channel, LinkPtr link)
-    : ExchangeStream(std::move(listener), pool), stub_(std::move(channel)) {
+    : ExchangeStream(std::move(listener), pool), channel_(std::move(channel)), stub_(channel_) {
   set_link(std::move(link));
 }
 

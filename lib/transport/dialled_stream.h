@@ -26,6 +26,7 @@ class DialledStream : public ExchangeStream,
   void start(const wire::Hello& hello);
 
   bool dialled_by_us() const override { return true; }
+  std::shared_ptr<grpc::Channel> channel() const override { return channel_; }
 
  private:
   void start_read(grpc::ByteBuffer* into) override { StartRead(into); }
@@ -40,6 +41,7 @@ class DialledStream : public ExchangeStream,
   void OnWritesDoneDone(bool ok) override { write_done(ok); }
   void OnDone(const grpc::Status& status) override;
 
+  const std::shared_ptr<grpc::Channel> channel_;
   grpc::GenericStub stub_;
   grpc::ClientContext context_;
   StreamPtr self_;

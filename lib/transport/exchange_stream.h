@@ -24,6 +24,7 @@
 #include <utility>
 #include <vector>
 
+#include <grpcpp/channel.h>
 #include <grpcpp/support/byte_buffer.h>
 #include <grpcpp/support/slice.h>
 
@@ -78,6 +79,8 @@ class ExchangeStream : public std::enable_shared_from_this<ExchangeStream> {
   const LinkPtr& link() const { return link_; }
   void set_link(LinkPtr link) { link_ = std::move(link); }
   virtual bool dialled_by_us() const = 0;
+  // Null: we did not dial.
+  virtual std::shared_ptr<grpc::Channel> channel() const { return nullptr; }
 
   // Puts a message in its slot, without sending yet: call pump() afterwards, without a lock of
   // one's own. A newer state replaces one that was not sent; one that the peer knows is not put.

@@ -93,7 +93,7 @@ void GossipAnswer::OnDone() {
   }
   exchange_.answer_gone(this);
   const auto last = std::move(self_);
-  host_->leave(this, nullptr);
+  host_->leave(this, {});
 }
 
 }  // namespace skiptrain::transport

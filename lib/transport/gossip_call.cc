@@ -44,7 +44,8 @@ GossipCallOut::GossipCallOut(std::shared_ptr<StateHost> host, GossipExchange& ex
     : host_(std::move(host)),
       exchange_(exchange),
       address_(std::move(address)),
-      stub_(std::move(channel)),
+      channel_(std::move(channel)),
+      stub_(channel_),
       done_(std::move(done)) {}
 
 void GossipCallOut::start(std::shared_ptr<GossipCallOut> self, std::string envelope,
@@ -86,7 +87,7 @@ void GossipCallOut::OnDone(const grpc::Status& status) {
   request_.Clear();  // the rest waits for its channel to be freed
   response_.Clear();
   StateHost& host = *host_;
-  host.leave(this, std::move(self_));
+  host.leave(this, {std::move(self_), channel_});
 }
 
 }  // namespace skiptrain::transport

@@ -29,6 +29,7 @@ class GossipCallOut final : private grpc::ClientUnaryReactor {
   const std::shared_ptr<StateHost> host_;
   GossipExchange& exchange_;
   const std::string address_;
+  const std::shared_ptr<grpc::Channel> channel_;
   grpc::GenericStub stub_;
   grpc::ClientContext context_;
   grpc::ByteBuffer request_;

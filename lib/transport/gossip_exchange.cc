@@ -52,7 +52,7 @@ void GossipExchange::call(const std::string& address, std::string envelope, Dura
   if (!begun) {
     give_back(call.get(), address, /*failed=*/false);
     call->complete(fail(ErrorCode::kUnavailable, "gossip with " + address + ": shutting down"));
-    return host_.leave(call.get(), nullptr);
+    return host_.leave(call.get(), {});
   }
   sweep_later();
   // stop() may cancel it before it starts, which gRPC remembers.

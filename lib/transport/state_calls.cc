@@ -36,7 +36,8 @@ StateFetch::StateFetch(std::shared_ptr<StateHost> host, StateExchange& exchange,
       exchange_(exchange),
       from_(from),
       at_least_(at_least),
-      stub_(std::move(channel)),
+      channel_(std::move(channel)),
+      stub_(channel_),
       assembler_(host_->pool()) {}
 
 void StateFetch::start(std::shared_ptr<StateFetch> self) {
@@ -76,8 +77,8 @@ void StateFetch::take(const wire::FrameView& frame) {
   if (!assembled) return give_up(assembled.error().message);
   if (!*assembled) return;
   if ((*assembled)->round < at_least_) {
-    return give_up("its state is of round " + to_string((*assembled)->round) +
-                   ", expected " + to_string(at_least_) + " or later");
+    return give_up("its state is of round " + to_string((*assembled)->round) + ", expected " +
+                   to_string(at_least_) + " or later");
   }
   state_ = *std::move(*assembled);
 }
@@ -115,7 +116,7 @@ void StateFetch::OnDone(const grpc::Status& status) {
         core::StateFetchFailed{from_, "state of " + host_->peer_label(from_) + ": " + error_});
   }
   StateHost& host = *host_;
-  host.leave(this, std::move(self_));
+  host.leave(this, {std::move(self_), channel_});
 }
 
 // ---- answering
@@ -230,7 +231,7 @@ void StateAnswer::OnDone() {
   }
   exchange_.remove_answer(request_);
   const auto last = std::move(self_);
-  host_->leave(this, nullptr);
+  host_->leave(this, {});
 }
 
 }  // namespace skiptrain::transport

@@ -41,6 +41,7 @@ class StateFetch final : private grpc::ClientBidiReactor<grpc::ByteBuffer, grpc:
   StateExchange& exchange_;
   const NodeId from_;
   const Round at_least_;
+  const std::shared_ptr<grpc::Channel> channel_;
   grpc::GenericStub stub_;
   grpc::ClientContext context_;
   grpc::ByteBuffer request_;

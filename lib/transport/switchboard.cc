@@ -1,6 +1,7 @@
 #include "transport/switchboard.h"
 
 #include <algorithm>
+#include <iterator>
 #include <span>
 #include <utility>
 
@@ -273,18 +274,25 @@ bool Switchboard::enter(const void* call) {
   return true;
 }
 
-void Switchboard::leave(const void* call, std::shared_ptr<void> retired) {
+void Switchboard::leave(const void* call, Retired retired) {
   const std::lock_guard lock(live_mutex_);
   state_calls_.erase(call);
-  if (retired) retired_.push_back(std::move(retired));
+  if (retired.what) retired_.push_back(std::move(retired));
   // The lock is the last of this object that is touched: stop() may be waiting for it.
   live_changed_.notify_all();
 }
 
 void Switchboard::free_retired() {
-  std::vector<std::shared_ptr<void>> freed;  // without the lock
+  std::vector<Retired> all;  // freed without the lock
+  {
+    const std::lock_guard lock(live_mutex_);
+    all.swap(retired_);
+  }
+  const auto kept = std::ranges::partition(all, &Retired::can_be_freed);
   const std::lock_guard lock(live_mutex_);
-  freed.swap(retired_);
+  if (stopping_) return;
+  retired_.insert(retired_.end(), std::make_move_iterator(kept.begin()),
+                  std::make_move_iterator(kept.end()));
 }
 
 // ---- what state calls need

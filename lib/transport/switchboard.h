@@ -51,7 +51,7 @@ class Switchboard : public StreamListener,
   void link_to(const std::vector<ports::PeerAddress>& peers);
   StateExchange& states() { return states_; }
   GossipExchange& gossip() { return gossip_; }
-  // Frees what has a channel and is done with it. Never on a thread of gRPC's.
+  // Frees what has a channel and is done with it; see retired.h. Never on a thread of gRPC's.
   void free_retired();
 
   // StreamListener
@@ -70,7 +70,7 @@ class Switchboard : public StreamListener,
   std::optional<std::string> peer_address(NodeId peer) const override;
   std::string peer_label(NodeId peer) const override;
   bool enter(const void* call) override;
-  void leave(const void* call, std::shared_ptr<void> retired) override;
+  void leave(const void* call, Retired retired) override;
   const TransportConfig& config() const override { return config_; }
   ParametersPool& pool() override { return pool_; }
   Timers& timers() override { return timers_; }
@@ -133,7 +133,7 @@ class Switchboard : public StreamListener,
   std::unordered_set<StreamPtr> live_;
   std::unordered_set<StreamPtr> strangers_;  // of live_: accepted, no hello yet
   std::unordered_set<const void*> state_calls_;
-  std::vector<std::shared_ptr<void>> retired_;
+  std::vector<Retired> retired_;
   bool started_ = false;
   bool stopping_ = false;
 

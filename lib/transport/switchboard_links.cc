@@ -279,7 +279,7 @@ void Switchboard::on_gone(StreamPtr stream) {
   const std::lock_guard lock(live_mutex_);
   strangers_.erase(stream);
   live_.erase(stream);
-  if (stream->dialled_by_us()) retired_.push_back(std::move(stream));
+  if (auto channel = stream->channel()) retired_.push_back({std::move(stream), std::move(channel)});
   // The lock is the last of this object that is touched: stop() may be waiting for it.
   live_changed_.notify_all();
 }

@@ -35,8 +35,7 @@ TEST_F(FetchStateTest, BringsTheState) {
        {std::tuple{&a_, &b_, NodeId(2)}, std::tuple{&b_, &a_, NodeId(1)}}) {
     asker->transport().fetch_state(from, Round(30));
     const auto request = asked(*answerer);
-    answerer->transport().send_state(
-        {request.from, request.request, update_of(31, 4.0F)});
+    answerer->transport().send_state({request.from, request.request, update_of(31, 4.0F)});
     const auto fetched = asker->wait_for<core::StateFetched>();
     ASSERT_TRUE(fetched);
     EXPECT_EQ(fetched->from, from);
@@ -78,8 +77,8 @@ TEST_F(FetchStateTest, AnUnreachableNeighbourFails) {
 TEST_F(FetchStateTest, AStateThatIsNotFiniteIsRejected) {
   a_.transport().fetch_state(NodeId(2), Round(0));
   const auto request = asked(b_);
-  b_.transport().send_state({request.from, request.request,
-                             update_of(1, std::numeric_limits<float>::quiet_NaN())});
+  b_.transport().send_state(
+      {request.from, request.request, update_of(1, std::numeric_limits<float>::quiet_NaN())});
   const auto failed = a_.wait_for<core::StateFetchFailed>();
   ASSERT_TRUE(failed);
   EXPECT_THAT(failed->reason, HasSubstr("expected finite numbers"));

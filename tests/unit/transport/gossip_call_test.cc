@@ -28,9 +28,7 @@ class Question {
       promise_.set_value(std::move(answer));
     };
   }
-  bool answered() {
-    return future_.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
-  }
+  bool answered() { return future_.wait_for(std::chrono::seconds(0)) == std::future_status::ready; }
   Result<std::string> answer() {
     if (future_.wait_for(kPatience) != std::future_status::ready) {
       return fail(ErrorCode::kInternal, "no answer came");

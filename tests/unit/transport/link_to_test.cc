@@ -124,8 +124,8 @@ TEST_F(LinkToTest, ARemovedLinkSaysGoodbyeAndTakesItsCountersWithIt) {
   EXPECT_EQ(a_.link(2).bytes_sent < kParameters * sizeof(float), true);
   EXPECT_EQ(b_.link(1).reconnects, 1U) << "the same link";
   a_.transport().send({NodeId(2)}, update_of(3, 0.0F));
-  EXPECT_TRUE(b_.wait_for<core::UpdateReceived>(
-      [](auto& e) { return e.update.round == Round(3); }));
+  EXPECT_TRUE(
+      b_.wait_for<core::UpdateReceived>([](auto& e) { return e.update.round == Round(3); }));
   expect_orderly(a_, NodeId(2));
   expect_orderly(b_, NodeId(1));
 }
@@ -187,9 +187,8 @@ TEST_F(LinkToTest, AnAddressThatChangedIsDialledAnew) {
   moved.transport().link_to({peer_at(1, a_.address())});
   a_.transport().link_to({peer_at(2, moved.address())});
   ASSERT_TRUE(moved.wait_for<core::PeerConnected>());
-  ASSERT_TRUE(eventually([&] {
-    return a_.connected_to(2) && a_.link(2).incarnation == Incarnation(2);
-  }));
+  ASSERT_TRUE(
+      eventually([&] { return a_.connected_to(2) && a_.link(2).incarnation == Incarnation(2); }));
   EXPECT_EQ(a_.link(2).address, moved.address());
   ASSERT_TRUE(b_.wait_for<core::PeerDisconnected>());
   expect_orderly(a_, NodeId(2));

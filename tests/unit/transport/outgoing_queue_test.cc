@@ -13,8 +13,7 @@ namespace {
 using testing::update_of;
 
 OutgoingUpdatePtr outgoing(std::uint64_t round, std::size_t frames = 1) {
-  return make_outgoing(
-      wire::encode_update(update_of(round, 0.0F, frames * 10), 40));
+  return make_outgoing(wire::encode_update(update_of(round, 0.0F, frames * 10), 40));
 }
 core::EdgeMessage edge(std::uint64_t from) {
   return {NodeId(1), {true, Round(from)}, {}};

@@ -272,11 +272,10 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(
         BadOrder{"EdgeWithoutClaim", [](v1::Frame& f) { f.mutable_edge()->mutable_heard(); },
                  "edge: no claim"},
-        BadOrder{"ClaimOfAFarRound",
-                 [](v1::Frame& f) {
-                   f.mutable_edge()->mutable_claim()->set_from_round(kMaxNamedRound);
-                 },
-                 "edge: claim: from_round 4611686018427387904: must be below"},
+        BadOrder{
+            "ClaimOfAFarRound",
+            [](v1::Frame& f) { f.mutable_edge()->mutable_claim()->set_from_round(kMaxNamedRound); },
+            "edge: claim: from_round 4611686018427387904: must be below"},
         BadOrder{"HeardOfAFarRound",
                  [](v1::Frame& f) {
                    f.mutable_edge()->mutable_claim();
