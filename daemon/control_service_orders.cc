@@ -13,9 +13,9 @@ namespace skiptrain::daemon {
 Round ControlService::usual_round(const core::DirectiveOrder& order) {
   const auto* run = std::get_if<core::RunOrder>(&order);
   const bool resumes = run != nullptr && *run == core::RunOrder::kRun;
-  const std::uint64_t diameter = diameter();
+  const std::uint64_t hops = diameter();
   return driver_.inspect([=](const core::Node& node) {
-    return resumes ? node.resume_round() : node.safe_directive_round(diameter);
+    return resumes ? node.resume_round() : node.safe_directive_round(hops);
   });
 }
 
@@ -27,11 +27,11 @@ grpc::Status ControlService::IssueDirective(grpc::ServerContext*,
   core::DirectiveIssued event{*order, request->has_effective_round()
                                           ? Round(request->effective_round())
                                           : usual_round(*order)};
-  const std::uint64_t diameter = diameter();
+  const std::uint64_t hops = diameter();
   const auto issued = driver_.request(
       event, [&](const core::Node& node) { return node.check_directive(event); },
       [&](const core::Node& node) {
-        response->set_safe_round(node.safe_directive_round(diameter).value());
+        response->set_safe_round(node.safe_directive_round(hops).value());
         return to_message(*node.directives().in_force(event.order, event.effective));
       });
   if (!issued) return to_grpc(issued.error());

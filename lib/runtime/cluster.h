@@ -60,7 +60,7 @@ class Cluster {
 
   const core::Membership& membership() const { return membership_; }
   const std::optional<core::LivingTopology>& topology() const { return topology_; }
-  ports::Gossip& gossip() { return *gossip_; }
+  const ports::Gossip& gossip() const { return *gossip_; }
   std::size_t expect() const { return expect_; }
 
  private:

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <random>
 #include <set>
 #include <stdexcept>
@@ -91,6 +92,23 @@ TestCluster::TestCluster(std::size_t node_count) {
   }
 }
 
+void TestCluster::find_each_other() {
+  living_ = true;
+  const std::string key = dir_ / "key";
+  const Answer made = skipctl({"keyring", "generate", key});
+  if (made.exit_code != kOk) throw std::runtime_error("no key: " + made.err);
+  set("membership.enabled", "true");
+  set("membership.network", quoted("local"));
+  set("membership.keyring", quoted(key));
+  set("membership.join", "[" + quoted("127.0.0.1:" + std::to_string(port(0))) + "]");
+  set("membership.expect", std::to_string(size()));
+  set("data.shares", std::to_string(size()));
+  for (std::size_t i = 0; i < size(); ++i) {
+    set(i, "node.address", quoted("127.0.0.1:" + std::to_string(port(i))));
+    set(i, "data.share", std::to_string(i));
+  }
+}
+
 void TestCluster::set(const std::string& key, std::optional<std::string> toml_value) {
   settings_[key] = std::move(toml_value);
 }
@@ -110,7 +128,7 @@ std::string TestCluster::config(std::size_t node) const {
   }
   std::string toml;
   for (const auto& [section, keys] : sections) toml += "[" + section + "]\n" + keys;
-  for (std::size_t i = 0; i < nodes_.size(); ++i) {
+  for (std::size_t i = 0; i < nodes_.size() && !living_; ++i) {
     toml += "[[cluster.nodes]]\nid = " + std::to_string(i) +
             "\naddress = \"127.0.0.1:" + std::to_string(nodes_[i].port) +
             "\"\ncontrol = \"unix:" + socket(i) + "\"\n";
@@ -161,6 +179,23 @@ std::string TestCluster::phase(std::size_t node) const {
 Json TestCluster::rounds(std::size_t node) const {
   const Json answer = ask(node, {"rounds", "--last", "0"}).json;
   return answer.is_object() ? answer.at("rounds") : Json::array();
+}
+
+Json TestCluster::member(std::size_t node, std::uint64_t id) const {
+  const Answer answer = ask(node, {"members"});
+  if (!answer.json.is_object() || !answer.json.contains("members")) return {};
+  for (const Json& member : answer.json.at("members")) {
+    if (member.at("node_id") == id) return member;
+  }
+  return {};
+}
+
+bool TestCluster::all_see(const std::vector<std::size_t>& nodes, std::uint64_t id,
+                          const std::string& state) const {
+  return std::ranges::all_of(nodes, [&](std::size_t node) {
+    const Json seen = member(node, id);
+    return seen.is_object() && seen.at("state") == state;
+  });
 }
 
 Json TestCluster::peer(std::size_t node, std::uint64_t id) const {

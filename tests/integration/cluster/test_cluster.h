@@ -54,6 +54,9 @@ class TestCluster {
   std::size_t size() const { return nodes_.size(); }
   const TestDir& dir() const { return dir_; }
 
+  // Before start: nodes find each other through node 0, whose address the others know, and wait for
+  // all of them before their first round. Gossip as on one machine, and one key for all.
+  void find_each_other();
   // Before start; with a node, for that one only. nullopt leaves the key out.
   void set(const std::string& key, std::optional<std::string> toml_value);
   void set(std::size_t node, const std::string& key, std::optional<std::string> toml_value);
@@ -78,6 +81,11 @@ class TestCluster {
   std::uint64_t round(std::size_t node) const;
   std::string phase(std::size_t node) const;
   Json rounds(std::size_t node) const;
+  // What the node knows of one member, by NodeId; null if it does not know it.
+  Json member(std::size_t node, std::uint64_t id) const;
+  // Do all of these nodes see `id` in this state?
+  bool all_see(const std::vector<std::size_t>& nodes, std::uint64_t id,
+               const std::string& state) const;
   // What the node knows of one neighbour, by NodeId.
   Json peer(std::size_t node, std::uint64_t id) const;
 
@@ -96,6 +104,7 @@ class TestCluster {
   };
 
   TestDir dir_;
+  bool living_ = false;
   Settings settings_;
   std::vector<Node> nodes_;
 };
