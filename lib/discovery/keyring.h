@@ -54,7 +54,7 @@ class Key {
 class KeySet {
  public:
   // `key` is in use.
-  explicit KeySet(Key key) : keys_({std::move(key)}) {}
+  explicit KeySet(const Key& key) : keys_({key}) {}
 
   // The format of a key file: "skiptrain-keyring 1", then one key per line in base64, first the one
   // in use. Empty lines and those that begin with '#' are skipped. `origin` names the file in

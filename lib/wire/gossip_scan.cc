@@ -89,7 +89,7 @@ class Scanner {
     // Each claim has an account of its own, and is not charged to the message around it.
     const std::size_t outside = fields_ - 1;
     fields_ = 0;
-    const Status ok = message(Kind::kClaim, content);
+    Status ok = message(Kind::kClaim, content);
     fields_ = outside;
     return ok;
   }
