@@ -287,7 +287,9 @@ void Cluster::on(Index, core::RefuseCall& effect) {
 void Cluster::on(Index, core::MemberChanged& effect) {
   if (effect.change != core::MemberChange::kFailed) return;
   const Index about = effect.node.value() - 1;
-  wrongly_failed_ += nodes_[about].up;
+  if (about >= size() || !nodes_[about].up) return;
+  ++wrongly_failed_;
+  ++nodes_[about].wrongly_failed;
 }
 
 // ---- Checks ----------------------------------------------------------------------------------

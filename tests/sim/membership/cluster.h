@@ -75,6 +75,8 @@ class Cluster {
   const std::string& violation() const { return violation_; }
   // Of members that were up, and so should not have been: found failed by some node.
   std::uint64_t wrongly_failed() const { return wrongly_failed_; }
+  // Of those, the ones about this node.
+  std::uint64_t wrongly_failed(Index index) const { return nodes_[index].wrongly_failed; }
   std::uint64_t packets_lost() const { return packets_lost_; }
   std::uint64_t steps() const { return steps_; }
   std::uint64_t conflicts() const { return conflicts_; }
@@ -88,6 +90,7 @@ class Cluster {
 
  private:
   struct Node {
+    std::uint64_t wrongly_failed = 0;
     std::unique_ptr<core::Membership> membership;
     std::uint64_t incarnation = 0;
     bool up = false;

@@ -85,14 +85,16 @@ int hogged(const Arguments& arguments) {
     const Hogged result = hog_one(seed, from_seconds(seconds));
     if (fail(result.problem)) return 1;
     sum.suspicions += result.suspicions;
+    sum.hogged_failed += result.hogged_failed;
     sum.packets_lost += result.packets_lost;
     sum.hogged_score = std::max(sum.hogged_score, result.hogged_score);
   }
   std::printf(
-      "hogged: 16 nodes, 10 %% loss, one short of CPU, %.0f s: no living node declared "
-      "failed; %llu suspicions, %llu packets lost, health score of the hogged up to %d "
+      "hogged: 16 nodes, 10 %% loss, one short of CPU, %.0f s: no healthy node declared "
+      "failed, the hogged one %llu times (once per observer); %llu suspicions, %llu packets lost, health score of the hogged up to %d "
       "(%llu seeds)\n",
-      seconds, static_cast<unsigned long long>(sum.suspicions),
+      seconds, static_cast<unsigned long long>(sum.hogged_failed),
+      static_cast<unsigned long long>(sum.suspicions),
       static_cast<unsigned long long>(sum.packets_lost), sum.hogged_score,
       static_cast<unsigned long long>(seeds));
   return 0;

@@ -65,14 +65,16 @@ Hogged hog_one(std::uint64_t seed, Duration duration) {
     cluster.run_for(1s);
     result.hogged_score = std::max(result.hogged_score, cluster.at(hogged).health_score());
   }
-  result.wrongly_failed = cluster.wrongly_failed();
+  result.hogged_failed = cluster.wrongly_failed(hogged);
+  result.wrongly_failed = cluster.wrongly_failed() - result.hogged_failed;
   result.packets_lost = cluster.packets_lost();
   for (Cluster::Index i = 0; i < 16; ++i) {
     result.suspicions += cluster.at(i).counters().suspicions;
   }
   result.problem = cluster.violation();
   if (result.wrongly_failed > 0) {
-    result.problem = with_seed(seed, "a node that lived was declared failed");
+    result.problem = with_seed(seed, "a healthy node was declared failed, by " +
+                                 std::to_string(result.wrongly_failed) + " nodes");
   }
   return result;
 }

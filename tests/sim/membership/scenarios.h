@@ -19,7 +19,8 @@ Detection detect_failure(std::size_t nodes, std::uint64_t seed);
 // (b) Packets are lost at 10 %, and one node's CPU is hogged, so that all that happens to it waits
 // for up to a second.
 struct Hogged {
-  std::uint64_t wrongly_failed = 0;
+  std::uint64_t wrongly_failed = 0;  // of the healthy nodes: how often one was declared failed
+  std::uint64_t hogged_failed = 0;   // the same of the hogged node, which often cannot answer
   std::uint64_t suspicions = 0;
   std::uint64_t packets_lost = 0;
   int hogged_score = 0;  // the highest local health score seen of the hogged node
