@@ -86,14 +86,16 @@ void Cluster::start(Index index) {
   node.versions.clear();
   node.blocked_until = {};
   node.up = true;
+  // The first one needs somebody else when it starts again.
+  std::vector<std::string> seeds;
+  for (Index i = 0; i < std::min(options_.seeds, size()); ++i) seeds.push_back(peer_address(i));
   node.membership = std::make_unique<core::Membership>(
       core::MembershipOptions{.id = id_of(index),
                               .incarnation = Incarnation(node.incarnation),
                               .info = info_of(index),
                               .timing = options_.timing,
                               .seed = options_.seed,
-                              // The first one needs somebody else when it starts again.
-                              .seeds = {peer_address(0), peer_address(size() > 1 ? 1 : 0)}});
+                              .seeds = std::move(seeds)});
   take_effects(index, node.membership->start(now_));
 }
 

@@ -22,6 +22,7 @@ namespace skiptrain::sim::testing {
 
 struct ClusterOptions {
   std::size_t nodes = 16;
+  std::size_t seeds = 2;  // that many first nodes are those through which others join
   std::uint64_t seed = 1;
   core::MembershipTiming timing = core::timing_of(core::NetworkProfile::kLan);
   double loss = 0;  // of packets

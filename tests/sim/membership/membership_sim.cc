@@ -91,7 +91,8 @@ int hogged(const Arguments& arguments) {
   }
   std::printf(
       "hogged: 16 nodes, 10 %% loss, one short of CPU, %.0f s: no healthy node declared "
-      "failed, the hogged one %llu times (once per observer); %llu suspicions, %llu packets lost, health score of the hogged up to %d "
+      "failed, the hogged one %llu times (once per observer); %llu suspicions, %llu packets lost, "
+      "health score of the hogged up to %d "
       "(%llu seeds)\n",
       seconds, static_cast<unsigned long long>(sum.hogged_failed),
       static_cast<unsigned long long>(sum.suspicions),

@@ -74,7 +74,7 @@ Hogged hog_one(std::uint64_t seed, Duration duration) {
   result.problem = cluster.violation();
   if (result.wrongly_failed > 0) {
     result.problem = with_seed(seed, "a healthy node was declared failed, by " +
-                                 std::to_string(result.wrongly_failed) + " nodes");
+                                         std::to_string(result.wrongly_failed) + " nodes");
   }
   return result;
 }
@@ -188,7 +188,8 @@ void inflict(Cluster& cluster) {
 Chaos run_chaos(std::uint64_t seed) {
   Rng rng(derive_seed({seed, 0xca05}));
   const std::size_t nodes = 3 + rng.below(14);
-  Cluster cluster({.nodes = nodes, .seed = seed, .duplication = 0.02});
+  // Everybody is a seed: who starts again while the two usual ones are gone must find the others.
+  Cluster cluster({.nodes = nodes, .seeds = nodes, .seed = seed, .duplication = 0.02});
   Chaos result;
   if (!cluster.form()) {
     result.problem = not_formed(cluster, seed);
