@@ -135,6 +135,64 @@ TEST_F(MembershipTest, LeavingEndsInBoundedTime) {
   EXPECT_EQ(node_.next_deadline(), std::nullopt);
 }
 
+TEST_F(MembershipTest, ASuspectIsToldSoInThePingItGets) {
+  hear(claim(3, MemberState::kSuspect, 1, 0, 2));
+  std::size_t pings = 0;
+  for (const auto& effect : run_for(10s)) {
+    const auto* sent = std::get_if<SendPacket>(&effect);
+    if (!sent || sent->address != info_of(3).gossip_address) continue;
+    if (!std::holds_alternative<Ping>(sent->packet.body)) continue;
+    ++pings;
+    ASSERT_FALSE(sent->packet.claims.empty());
+    EXPECT_EQ(sent->packet.claims.front().node, NodeId(3));
+    EXPECT_NE(sent->packet.claims.front().state, MemberState::kAlive);
+  }
+  EXPECT_GT(pings, 0u);
+}
+
+TEST_F(MembershipTest, WhoAnswersTheReliablePingAloneIsAliveAndCounted) {
+  const Instant end = now_ + 60s;
+  while (now_ < end) {
+    now_ = std::max(now_, *node_.next_deadline());
+    for (const auto& effect : node_.step(Tick{}, now_)) {
+      const auto* call = std::get_if<CallReliablePing>(&effect);
+      if (call) node_.step(ReliablePingAnswered{call->call}, now_);
+    }
+  }
+  EXPECT_EQ(node_.counts().alive, 5u);
+  EXPECT_EQ(node_.counts().udp_blocked, 4u);
+  EXPECT_GT(node_.counters().probes_reliable_only, 0u);
+}
+
+TEST(MembershipJoinTest, GivesUpAfterTheAllowedAttempts) {
+  Membership node({.id = NodeId(1),
+                   .incarnation = Incarnation(1),
+                   .info = info_of(1),
+                   .seeds = {"10.0.0.2:7000"},
+                   .join_attempts = 3});
+  Instant now{1h};
+  int calls = 0;
+  int failures = 0;
+  auto effects = node.start(now);
+  for (int i = 0; i < 100 && failures == 0; ++i) {
+    std::vector<std::uint64_t> open;
+    for (const auto& effect : effects) {
+      if (const auto* call = std::get_if<CallMemberList>(&effect)) open.push_back(call->call);
+      failures += std::holds_alternative<JoinFailed>(effect);
+    }
+    calls += static_cast<int>(open.size());
+    if (!open.empty()) {
+      effects = node.step(CallFailed{open.front(), "refused"}, now);
+    } else {
+      now = std::max(now, *node.next_deadline());
+      effects = node.step(Tick{}, now);
+    }
+  }
+  EXPECT_EQ(calls, 3);
+  EXPECT_EQ(failures, 1);
+  EXPECT_FALSE(node.joined());
+}
+
 TEST_F(MembershipTest, ArbitraryClaimsStayWithinBounds) {
   Rng rng(7);
   const auto small = [&](std::uint64_t n) { return rng.below(n); };
