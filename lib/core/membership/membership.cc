@@ -86,7 +86,6 @@ std::optional<Instant> Membership::next_deadline() const {
 
 void Membership::run_timers() {
   run_relays();
-  expire_suspicions();
   expire_calls();
   if (leave_ == Leave::kNo) {
     if (probe_ && !probe_->timed_out && now_ >= probe_->timeout) ask_others();
@@ -98,6 +97,8 @@ void Membership::run_timers() {
     if (now_ >= next_reconnect_) begin_reconnect();
     if (join_ == Join::kWaiting && now_ >= next_join_) begin_join();
   }
+  // After the probes: one that failed may confirm a suspicion, whose time is then over at once.
+  expire_suspicions();
   if (now_ >= next_gossip_) gossip();
   if (now_ >= next_forget_) {
     next_forget_ = now_ + std::min(kForgetEvery, timing_.forget_after);
