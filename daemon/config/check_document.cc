@@ -73,15 +73,18 @@ void check_nodes(Document& document) {
 void check_membership(Document& document) {
   const Config& config = document.config;
   if (!config.membership.enabled) {
-    for (const char* key : {"node.address", "membership.join"}) {
-      if (!document.is_set(key)) continue;
-      document.complain(key,
-                        "needs membership.enabled = true; without it, nodes are listed as "
-                        "[[cluster.nodes]]");
+    const std::pair<const char*, bool> needless[] = {
+        {"node.address", config.node.address.empty()},
+        {"membership.join", config.membership.join.empty()}};
+    for (const auto& [key, is_empty] : needless) {
+      if (is_empty || !document.is_set(key)) continue;
+      document.complain(
+          key,
+          "needs membership.enabled = true; without it, nodes are listed as [[cluster.nodes]]");
     }
     return;
   }
-  if (!document.is_mentioned("node.address")) {
+  if (config.node.address.empty() && document.is_mentioned("node")) {
     document.complain_of_missing("node.address", "HOST:PORT where other nodes reach this one");
   }
   const bool needs_shares = config.data.partition != "all" && config.data.shares == 0;

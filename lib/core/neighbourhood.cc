@@ -46,6 +46,14 @@ void Neighbourhood::set_edges(const std::vector<NodeId>& out, const std::vector<
   }
 }
 
+void Neighbourhood::expect_in_step(Round round) {
+  for (auto& [id, neighbour] : neighbours_) {
+    if (!neighbour.in_edge || neighbour.next_round >= round || neighbour.presumed) continue;
+    neighbour.next_round = round;
+    neighbour.presumed = true;
+  }
+}
+
 std::vector<NodeId> Neighbourhood::linked() const {
   std::vector<NodeId> result;
   for (const auto& [id, neighbour] : neighbours_) result.push_back(id);

@@ -23,6 +23,7 @@ struct Neighbour {
   bool out_edge = true;  // in the round in progress our update goes to it
   bool in_edge = true;   // and its update is expected here; the same, but in directed graphs
   Activity activity = Activity::kRunning;
+  bool presumed = false;     // its next_round was set by expect_in_step, and not by news of it
   std::uint32_t degree = 0;  // as its last update said; 0 before one
   Incarnation incarnation;
   // The round it was last known to work on: as it announced, or that of its last update.
@@ -57,6 +58,10 @@ class Neighbourhood {
   // The edges of a round: our update goes to `out`, and those of `in` are expected; both in
   // ascending order.
   void set_edges(const std::vector<NodeId>& out, const std::vector<NodeId>& in);
+  // Those of `in` are taken to be at `round` as we are, unless they said otherwise lately: where
+  // partners change by the round, a node does not hear of each other one in every round. One that
+  // did not keep a promise of this kind is not taken so again until it is heard of.
+  void expect_in_step(Round round);
 
   // In ascending order.
   std::vector<NodeId> linked() const;

@@ -53,6 +53,7 @@ void Node::place(Neighbour& peer, const NodeState& state) {
   peer.activity = state.activity;
   peer.round = std::min(state.round, last);
   peer.next_round = peer.round;
+  peer.presumed = false;
 }
 
 void Node::on(const UpdateReceived& event) {
@@ -63,6 +64,7 @@ void Node::on(const UpdateReceived& event) {
     return;
   }
   peer->round = std::max(peer->round, event.update.round);
+  peer->presumed = false;
   if (!expects_update(event.from, event.update.round)) return;
   controller_.inbox().set_catching_up(is_behind());
   const UpdateVerdict verdict = controller_.inbox().accept(event.from, event.update);
@@ -137,6 +139,7 @@ void Node::choose_edges() {
     const auto position = static_cast<Topology::Position>(self);
     neighbours_.set_edges(at(members, epidemic_out_neighbours(draw, position)),
                           at(members, epidemic_in_neighbours(draw, position)));
+    neighbours_.expect_in_step(round());
   }
 }
 

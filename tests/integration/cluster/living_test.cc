@@ -191,7 +191,8 @@ TEST(KeyringTest, ChangesUnderTheRunningClusterAndShutsStrangersOut) {
   };
   on_all({"keyring", "install", key});
   std::string new_id;
-  for (const Json& entry : cluster.ask(0, {"keyring", "list"}).json.at("keys")) {
+  const Json after = cluster.ask(0, {"keyring", "list"}).json.at("keys");
+  for (const Json& entry : after) {
     if (entry.at("id") != old_id) new_id = entry.at("id");
   }
   EXPECT_EQ(cluster.ask(0, {"keyring", "remove", old_id}).exit_code, kPrecondition);

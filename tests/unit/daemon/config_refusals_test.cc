@@ -181,8 +181,80 @@ TEST(ConfigRefusalsTest, TopologyMustExistForThisManyNodes) {
   EXPECT_THAT(refusal(edited("\"ring\"", "\"regular:3\"")), HasSubstr("degree"));
   EXPECT_THAT(refusal(edited("\"ring\"", "\"torus\"")), HasSubstr("torus"));
   EXPECT_THAT(refusal(edited("\"ring\"", "\"rings:65\"")), HasSubstr(at(6, "cluster.topology")));
-  EXPECT_THAT(refusal(edited("\"ring\"", "\"epidemic:2\"")),
-              HasSubstr("draws its neighbours anew in each round"));
+  EXPECT_THAT(refusal(edited("\"ring\"", "\"epidemic:0\"")), HasSubstr(at(6, "cluster.topology")));
+}
+
+// A node of a cluster whose nodes find each other.
+const std::string kLivingToml = R"([node]
+id = 7
+data_dir = "/tmp/n7"
+address = "127.0.0.1:7407"
+[cluster]
+id = "c"
+[membership]
+enabled = true
+join = ["127.0.0.1:7400"]
+[run]
+id = "r"
+rounds = 80
+[model]
+name = "mlp"
+[data]
+train_images = "a"
+train_labels = "b"
+test_images = "c"
+test_labels = "d"
+partition = "all"
+)";
+
+std::string living(const std::string& what, const std::string& instead) {
+  std::string text = kLivingToml;
+  const std::size_t place = text.find(what);
+  EXPECT_NE(place, std::string::npos) << what;
+  return text.replace(place, what.size(), instead);
+}
+
+TEST(LivingConfigTest, IsTheOnlyOneThatItListsAndKnowsItsDefaults) {
+  const auto config = parse(kLivingToml);
+  ASSERT_TRUE(config.has_value()) << config.error().message;
+  EXPECT_EQ(config->position(), 0u);
+  EXPECT_EQ(config->cluster.topology, "rings:3");
+  EXPECT_EQ(config->node.name, "node-7");
+  EXPECT_EQ(config->node.listen, "127.0.0.1:7407");
+  EXPECT_EQ(config->membership.listen, "127.0.0.1:7407");
+  EXPECT_EQ(config->membership.keyring, "/tmp/n7/keyring");
+  EXPECT_EQ(config->node.profile, "poco-x3");  // 7 mod 4
+  const auto again = parse(to_toml(*config));
+  ASSERT_TRUE(again.has_value()) << again.error().message;
+  EXPECT_EQ(*again, *config);
+}
+
+TEST(LivingConfigTest, NodesOfOneRunShareTheTopologyAndNotTheirIds) {
+  const Fingerprint ours = run_fingerprint(*parse(kLivingToml));
+  EXPECT_EQ(run_fingerprint(*parse(living("id = 7", "id = 8"))), ours);
+  EXPECT_NE(run_fingerprint(*parse(living("id = \"c\"\n", "id = \"c\"\ntopology = \"ring\"\n"))),
+            ours);
+}
+
+TEST(LivingConfigTest, RefusesWhatDoesNotGoTogether) {
+  EXPECT_THAT(refusal(living("address = \"127.0.0.1:7407\"\n", "")),
+              HasSubstr("node.address: must be set"));
+  EXPECT_THAT(refusal(living("[run]", "[[cluster.nodes]]\nid = 7\naddress = \"h:1\"\n[run]")),
+              HasSubstr("cluster.nodes: must be left out with membership.enabled"));
+  EXPECT_THAT(refusal(living("partition = \"all\"", "partition = \"iid\"")),
+              HasSubstr("data.shares: must be set"));
+  EXPECT_THAT(refusal(living("partition = \"all\"", "shares = 4\nshare = 4")),
+              HasSubstr("data.share = 4: must be less than data.shares, which is 4"));
+  EXPECT_THAT(refusal(living("id = \"c\"\n", "id = \"c\"\ntopology = \"torus\"\n")),
+              HasSubstr("does not exist for every number of nodes"));
+  EXPECT_THAT(refusal(living("127.0.0.1:7400", "nowhere")),
+              HasSubstr("a list of strings, each HOST:PORT"));
+  EXPECT_THAT(refusal(living("address = \"127.0.0.1", "address = \"10.0.0.1")),
+              HasSubstr("must be a loopback address"));
+  EXPECT_THAT(refusal(living("join =", "tags = [\"no-value\"]\njoin =")),
+              HasSubstr("\"KEY=VALUE\""));
+  EXPECT_THAT(refusal(edited("id = 1\n", "id = 1\naddress = \"127.0.0.1:1\"\n")),
+              HasSubstr("needs membership.enabled = true"));
 }
 
 TEST(ConfigRefusalsTest, ControlSocketMustFitAUnixAddress) {
