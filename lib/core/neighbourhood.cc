@@ -39,9 +39,10 @@ bool Neighbourhood::worth_waiting_for(const Neighbour& neighbour, Round round) {
          neighbour.next_round <= round && neighbour.next_round.next() >= round;
 }
 
-std::optional<NodeId> Neighbourhood::furthest_ahead(Round round) const {
+std::optional<NodeId> Neighbourhood::furthest_ahead(Round round,
+                                                   std::uint64_t allowed_lead) const {
   std::optional<NodeId> furthest;
-  Round most = round.next();
+  Round most(round.value() + allowed_lead);
   for (const auto& [id, neighbour] : neighbours_) {
     if (neighbour.connected && neighbour.round > most) {
       most = neighbour.round;

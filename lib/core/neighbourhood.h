@@ -11,6 +11,7 @@
 #include "base/flat_map.h"
 #include "base/ids.h"
 #include "core/event.h"
+#include "core/patience.h"
 
 namespace skiptrain::core {
 
@@ -26,8 +27,9 @@ struct Neighbour {
   // The round whose update we expect next from it: as it announced, or one past its last update.
   Round next_round;
   double last_weight = 0.0;  // in our last mix
-  std::uint64_t late = 0;    // its updates that came after their round
-  std::uint64_t missed = 0;  // rounds closed without its update though we waited for it
+  std::uint32_t late = 0;    // its updates that came too late to be of use
+  std::uint32_t missed = 0;  // rounds closed without its update though we waited for it
+  Patience patience;
 };
 
 class Neighbourhood {
@@ -51,9 +53,10 @@ class Neighbourhood {
   // will fetch our state and jump; waiting for it would stop everybody.)
   static bool worth_waiting_for(const Neighbour& neighbour, Round round);
 
-  // A connected neighbour that works on a round more than one ahead of `round`; the furthest, if
-  // several. (An update of the next round is early, and no sign that this node fell behind.)
-  std::optional<NodeId> furthest_ahead(Round round) const;
+  // A connected neighbour that works on a round more than `allowed_lead` ahead of `round`; the
+  // furthest, if several. (An update of the next round is early, and no sign that this node fell
+  // behind.)
+  std::optional<NodeId> furthest_ahead(Round round, std::uint64_t allowed_lead = 1) const;
 
  private:
   FlatMap<NodeId, Neighbour> neighbours_;

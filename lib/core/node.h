@@ -8,10 +8,11 @@
 // A round t, always forwards:
 //   begin     the schedule, the budget and the policy decide whether to train      -> Train
 //   exchange  the update x(t+1/2) is ready; send it, collect the neighbours'        -> Send
-//   mix       all in, or the deadline has come                                      -> Mix
+//   mix       all in, or the deadline has come (or else: round_rules.h)             -> Mix
 //   commit    x(t+1) is the committed model                                         -> Commit
-// A neighbour more than one round ahead shows that this node fell behind: it fetches that
-// neighbour's state, mixes it in equal parts with its own, and jumps.
+// A neighbour more than one round ahead (in mode async: more than the staleness) shows that this
+// node fell behind: it fetches that neighbour's state, mixes it in equal parts with its own, and
+// jumps.
 #pragma once
 
 #include <cstdint>
@@ -41,6 +42,7 @@ struct NodeOptions {
   std::optional<WattHours> budget;
   WattHours energy_spent;                  // of that budget, by earlier incarnations in this run
   std::optional<Duration> fixed_deadline;  // nullopt: automatic
+  RoundRules rules;                        // valid
   Duration start_timeout = std::chrono::seconds(60);
   std::uint64_t evaluate_every = 0;  // rounds; 0: only at the end
 };
@@ -88,7 +90,7 @@ class Node {
   const Neighbourhood& neighbours() const { return neighbours_; }
   const UpdateInbox& inbox() const { return controller_.inbox(); }
   const UpdateCounters& update_counters() const { return controller_.inbox().counters(); }
-  // Updates held for this round and the next: at most two per neighbour.
+  // Updates held for this round and the next: at most two per neighbour; in mode async at most one.
   std::size_t updates_held() const { return controller_.inbox().held(); }
   // x(round), tagged with it; null parameters while warming up.
   ModelUpdate committed_state() const;
@@ -103,7 +105,7 @@ class Node {
   struct Waiting {
     std::vector<NodeId> neighbours;
     Instant since;
-    Instant until;
+    std::optional<Instant> until;  // nullopt: in mode barrier, without limit
   };
   std::optional<Waiting> waiting() const;
 
@@ -113,6 +115,8 @@ class Node {
   Status check_schedule(const ScheduleRequested& request) const;
 
   void set_fixed_deadline(std::optional<Duration> fixed);
+  // Above 0 to 1; for the round in progress, too.
+  void set_quorum(double quorum);
   void set_evaluate_every(std::uint64_t rounds) { options_.evaluate_every = rounds; }
 
  private:
