@@ -90,11 +90,17 @@ bool RoundController::is_alone(const Neighbourhood& neighbours) const {
 }
 
 std::optional<Instant> RoundController::deadline(const Neighbourhood& neighbours) const {
-  if (is_async()) {
-    return exchange_started_ + (is_alone(neighbours) ? kAloneHold : kAsyncHold);
+  const bool alone = is_alone(neighbours);
+  const Instant alone_until = exchange_started_ + kAloneHold;
+  switch (rules_.mode) {
+    case RoundMode::kDeadline:
+      return alone ? std::min(deadline_, alone_until) : deadline_;
+    case RoundMode::kBarrier:
+      return alone ? std::optional(alone_until) : std::nullopt;
+    case RoundMode::kAsync:
+      return alone ? alone_until : exchange_started_ + kAsyncHold;
   }
-  if (is_alone(neighbours)) return std::min(deadline_, exchange_started_ + kAloneHold);
-  return rules_.mode == RoundMode::kBarrier ? std::nullopt : std::optional(deadline_);
+  return deadline_;
 }
 
 bool RoundController::is_past_deadline(const Neighbourhood& neighbours, Instant now) const {

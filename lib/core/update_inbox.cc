@@ -35,6 +35,10 @@ bool UpdateInbox::has_any() const {
       current_, [](const auto& entry) { return entry.second.parameters != nullptr; });
 }
 
+bool UpdateInbox::is_too_old(Round tag) const {
+  return tag.value() + *max_staleness_ < round_.value();
+}
+
 UpdateVerdict UpdateInbox::accept_stale(NodeId from, const ModelUpdate& update) {
   if (is_too_old(update.round)) {
     ++counters_.late;

@@ -57,7 +57,7 @@ class UpdateInbox {
 
  private:
   UpdateVerdict accept_stale(NodeId from, const ModelUpdate& update);
-  bool is_too_old(Round tag) const { return tag.value() + *max_staleness_ < round_.value(); }
+  bool is_too_old(Round tag) const;
 
   std::optional<std::uint64_t> max_staleness_;
   Round round_;
