@@ -83,6 +83,8 @@ ExitCode run_skipctl(const std::vector<std::string>& arguments, Screen& screen) 
   add_energy_commands(app, selection);
   add_topology_command(app, selection);
   add_schedule_commands(app, selection);
+  add_member_commands(app, selection);
+  add_run_commands(app, selection);
   add_steering_commands(app, selection);
   add_model_commands(app, selection);
   add_config_command(app, selection);

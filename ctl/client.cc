@@ -163,8 +163,41 @@ Outcome<v1::GetTopologyResponse> Client::topology() {
 Outcome<v1::GetScheduleResponse> Client::schedule() {
   return channel_->call(&Stub::GetSchedule, v1::GetScheduleRequest());
 }
-Outcome<v1::SetScheduleResponse> Client::set_schedule(const v1::SetScheduleRequest& request) {
-  return channel_->call(&Stub::SetSchedule, request);
+Outcome<v1::IssueDirectiveResponse> Client::issue_directive(
+    const v1::IssueDirectiveRequest& request) {
+  return channel_->call(&Stub::IssueDirective, request);
+}
+Outcome<v1::ListDirectivesResponse> Client::directives() {
+  return channel_->call(&Stub::ListDirectives, v1::ListDirectivesRequest());
+}
+Outcome<v1::ListMembersResponse> Client::members() {
+  return channel_->call(&Stub::ListMembers, v1::ListMembersRequest());
+}
+Outcome<v1::LeaveResponse> Client::leave() {
+  return channel_->call(&Stub::Leave, v1::LeaveRequest());
+}
+Outcome<v1::ForceLeaveResponse> Client::force_leave(std::uint64_t node) {
+  v1::ForceLeaveRequest request;
+  request.set_node_id(node);
+  return channel_->call(&Stub::ForceLeave, request);
+}
+Outcome<v1::ListKeysResponse> Client::keys() {
+  return channel_->call(&Stub::ListKeys, v1::ListKeysRequest());
+}
+Outcome<v1::ListKeysResponse> Client::install_key(const std::string& base64) {
+  v1::InstallKeyRequest request;
+  request.set_key(base64);
+  return channel_->call(&Stub::InstallKey, request);
+}
+Outcome<v1::ListKeysResponse> Client::use_key(const std::string& id) {
+  v1::UseKeyRequest request;
+  request.set_id(id);
+  return channel_->call(&Stub::UseKey, request);
+}
+Outcome<v1::ListKeysResponse> Client::remove_key(const std::string& id) {
+  v1::RemoveKeyRequest request;
+  request.set_id(id);
+  return channel_->call(&Stub::RemoveKey, request);
 }
 Outcome<v1::PauseResponse> Client::pause() {
   return channel_->call(&Stub::Pause, v1::PauseRequest());

@@ -41,7 +41,15 @@ class Client {
   Outcome<v1::GetEnergyResponse> energy();
   Outcome<v1::GetTopologyResponse> topology();
   Outcome<v1::GetScheduleResponse> schedule();
-  Outcome<v1::SetScheduleResponse> set_schedule(const v1::SetScheduleRequest& request);
+  Outcome<v1::IssueDirectiveResponse> issue_directive(const v1::IssueDirectiveRequest& request);
+  Outcome<v1::ListDirectivesResponse> directives();
+  Outcome<v1::ListMembersResponse> members();
+  Outcome<v1::LeaveResponse> leave();
+  Outcome<v1::ForceLeaveResponse> force_leave(std::uint64_t node);
+  Outcome<v1::ListKeysResponse> keys();
+  Outcome<v1::ListKeysResponse> install_key(const std::string& base64);
+  Outcome<v1::ListKeysResponse> use_key(const std::string& id);
+  Outcome<v1::ListKeysResponse> remove_key(const std::string& id);
   Outcome<v1::PauseResponse> pause();
   Outcome<v1::ResumeResponse> resume();
   Outcome<v1::StopResponse> stop();

@@ -44,6 +44,8 @@ void add_rounds_command(CLI::App& root, Selection& selection);     // rounds
 void add_energy_commands(CLI::App& root, Selection& selection);    // energy [budget]
 void add_topology_command(CLI::App& root, Selection& selection);   // topology show|lint
 void add_schedule_commands(CLI::App& root, Selection& selection);  // schedule show|set
+void add_member_commands(CLI::App& root, Selection& selection);    // members, leave, keyring ...
+void add_run_commands(CLI::App& root, Selection& selection);       // run pause, resume, stop, lr
 void add_steering_commands(CLI::App& root, Selection& selection);  // pause, resume, stop, log level
 void add_model_commands(CLI::App& root, Selection& selection);     // eval, model export
 void add_config_command(CLI::App& root, Selection& selection);     // config check

@@ -1,14 +1,20 @@
 #include "daemon/assemble.h"
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 
 #include <spdlog/spdlog.h>
 
+#include "base/check.h"
+#include "base/rng.h"
+#include "core/topology/topology_spec.h"
 #include "daemon/workload/workload.h"
+#include "discovery/gossip_network.h"
 #include "energy/meters.h"
 #include "energy/profile.h"
 #include "learn/torch_trainer.h"
+#include "store/atomic_file.h"
 #include "transport/grpc_transport.h"
 
 namespace skiptrain::daemon {
@@ -31,6 +37,7 @@ transport::TransportConfig transport_config(const Config& config, Incarnation in
   result.layout_fingerprint = layout.fingerprint();
   result.parameter_count = layout.parameter_count();
   result.listen = config.node.listen;
+  result.peers_come_and_go = config.membership.enabled;
   const auto& nodes = config.cluster.nodes;
   for (const auto position :
        config.cluster.graph.neighbours(static_cast<core::Topology::Position>(config.position()))) {
@@ -42,7 +49,85 @@ transport::TransportConfig transport_config(const Config& config, Incarnation in
   return result;
 }
 
+core::TopologySpec topology_of(const Config& config) {
+  auto spec = core::parse_topology_spec(config.cluster.topology);
+  SKIPTRAIN_CHECK(spec.has_value(), "a loaded config names a topology");
+  return *std::move(spec);
+}
+
+std::string port_of(const std::string& address) {
+  return address.substr(address.rfind(':'));
+}
+
+core::MemberInfo member_info(const Config& config, std::uint64_t samples) {
+  core::MemberInfo info;
+  info.name = config.node.name;
+  info.peer_address = config.node.address;
+  const std::string& address = config.node.address;
+  info.gossip_address = address.substr(0, address.rfind(':')) + port_of(config.membership.listen);
+  const std::string control = "unix:" + config.control.socket.string();
+  if (control.size() <= core::kMaxMemberAddressBytes) info.control = control;
+  info.profile = config.node.profile;
+  info.data_samples = samples;
+  for (const std::string& tag : config.membership.tags) {
+    const std::size_t equals = tag.find('=');
+    info.tags.emplace_back(tag.substr(0, equals), tag.substr(equals + 1));
+  }
+  std::ranges::sort(info.tags);
+  return info;
+}
+
+runtime::ClusterMachinery cluster_machinery(const Config& config, Incarnation incarnation,
+                                            std::uint64_t samples,
+                                            std::shared_ptr<const discovery::Keyring> keyring,
+                                            std::shared_ptr<ports::GossipCall> calls) {
+  runtime::ClusterMachinery machinery;
+  discovery::GossipNetworkOptions network;
+  network.udp.bind_address = config.membership.listen;
+  network.join = config.membership.join;
+  if (!config.membership.multicast.empty()) {
+    network.multicast.emplace();
+    network.multicast->group = config.membership.multicast;
+    network.multicast->interface = config.membership.multicast_interface;
+  }
+  machinery.gossip = std::make_unique<discovery::GossipNetwork>(
+      std::move(network), discovery::Identity{config.cluster.id, config.node.id, incarnation},
+      std::move(keyring), std::move(calls));
+  machinery.membership.id = config.node.id;
+  machinery.membership.incarnation = incarnation;
+  machinery.membership.info = member_info(config, samples);
+  machinery.membership.timing = core::timing_of(config.membership.network);
+  machinery.membership.seed =
+      derive_seed({config.run.seed, config.node.id.value(), incarnation.value()});
+  machinery.membership.join_attempts = static_cast<unsigned>(config.membership.join_attempts);
+  machinery.expect = config.membership.expect;
+  const core::TopologySpec spec = topology_of(config);
+  if (spec.kind != core::TopologySpec::Kind::kEpidemic) {
+    auto topology = core::LivingTopology::create(spec, config.cluster.topology_seed);
+    SKIPTRAIN_CHECK(topology.has_value(), "a loaded config names a topology of the living");
+    machinery.topology = *std::move(topology);
+  }
+  return machinery;
+}
+
 }  // namespace
+
+Result<std::shared_ptr<discovery::Keyring>> load_keyring(const Config& config) {
+  if (!config.membership.enabled) return std::shared_ptr<discovery::Keyring>();
+  const std::string file = config.membership.keyring.string();
+  auto keys = discovery::read_key_file(file);
+  if (!keys) {
+    std::string message = "membership.keyring: " + keys.error().message;
+    if (keys.error().code == ErrorCode::kNotFound) {
+      message += "; skipctl keyring generate " + file +
+                 " makes one, and every node of the cluster needs the same";
+    }
+    return fail(keys.error().code, std::move(message));
+  }
+  return std::make_shared<discovery::Keyring>(*std::move(keys), [file](const std::string& content) {
+    return store::replace_file(file, content);
+  });
+}
 
 runtime::DriverOptions driver_options(const Config& config) {
   runtime::DriverOptions options;
@@ -50,6 +135,10 @@ runtime::DriverOptions driver_options(const Config& config) {
   for (const auto position :
        config.cluster.graph.neighbours(static_cast<core::Topology::Position>(config.position()))) {
     options.node.neighbours.push_back(config.cluster.nodes[position].id);
+  }
+  options.node.nodes_come_and_go = config.membership.enabled;
+  if (const auto spec = topology_of(config); spec.kind == core::TopologySpec::Kind::kEpidemic) {
+    options.node.epidemic = core::EpidemicOptions{spec.parameter, config.cluster.topology_seed};
   }
   options.node.total_rounds = config.run.rounds;
   options.node.run_seed = config.run.seed;
@@ -64,7 +153,8 @@ runtime::DriverOptions driver_options(const Config& config) {
   return options;
 }
 
-Result<runtime::Machinery> load_machinery(const Config& config, Incarnation incarnation) {
+Result<runtime::Machinery> load_machinery(const Config& config, Incarnation incarnation,
+                                          std::shared_ptr<const discovery::Keyring> keyring) {
   auto data = load_share(config);
   if (!data) return tl::unexpected(data.error());
   const std::size_t samples = data->train.size();
@@ -85,8 +175,13 @@ Result<runtime::Machinery> load_machinery(const Config& config, Incarnation inca
                samples, config.model.name, layout.parameter_count(), energy.value(),
                config.node.profile);
   runtime::Machinery machinery;
-  machinery.transport =
-      std::make_unique<transport::GrpcTransport>(transport_config(config, incarnation, layout));
+  auto transport =
+      std::make_shared<transport::GrpcTransport>(transport_config(config, incarnation, layout));
+  if (keyring) {
+    machinery.cluster =
+        cluster_machinery(config, incarnation, samples, std::move(keyring), transport);
+  }
+  machinery.transport = std::move(transport);
   machinery.trainer = std::move(*trainer);
   machinery.meter = std::move(*meter);
   machinery.ready = {Round(0), *initial, energy};

@@ -1,6 +1,9 @@
 #include "daemon/control_convert.h"
 
+#include <algorithm>
+#include <iterator>
 #include <string>
+#include <utility>
 
 namespace skiptrain::daemon {
 
@@ -175,6 +178,68 @@ v1::GetEnergyResponse energy_message(const core::Node& node) {
   message.set_dpsgd_equivalent_wh(energy.cost_per_round().value() *
                                   static_cast<double>(node.round().value()));
   return message;
+}
+
+namespace {
+
+constexpr std::pair<core::RunOrder, v1::RunOrder> kRunOrders[] = {
+    {core::RunOrder::kRun, v1::RUN_ORDER_RUN},
+    {core::RunOrder::kPause, v1::RUN_ORDER_PAUSE},
+    {core::RunOrder::kStop, v1::RUN_ORDER_STOP},
+};
+
+struct FillOrder {
+  v1::Directive& message;
+
+  void operator()(const core::Schedule& schedule) const {
+    *message.mutable_schedule() = daemon::to_message(schedule, Round(message.effective_round()));
+  }
+  void operator()(const core::LearningRate& rate) const { message.set_learning_rate(rate.value); }
+  void operator()(core::RunOrder order) const {
+    message.set_run(
+        std::ranges::find(kRunOrders, order, &std::pair<core::RunOrder, v1::RunOrder>::first)
+            ->second);
+  }
+};
+
+}  // namespace
+
+v1::Directive to_message(const core::Directive& directive) {
+  v1::Directive message;
+  message.set_lamport(directive.stamp.lamport);
+  message.set_origin(directive.stamp.origin.value());
+  message.set_effective_round(directive.effective.value());
+  std::visit(FillOrder{message}, directive.order);
+  return message;
+}
+
+Result<core::DirectiveOrder> order_of(const v1::IssueDirectiveRequest& request) {
+  core::DirectiveOrder order;
+  switch (request.order_case()) {
+    case v1::IssueDirectiveRequest::kSchedule: {
+      auto schedule = from_message(request.schedule());
+      if (!schedule) return tl::unexpected(schedule.error());
+      order = *schedule;
+      break;
+    }
+    case v1::IssueDirectiveRequest::kLearningRate:
+      order = core::LearningRate{request.learning_rate()};
+      break;
+    case v1::IssueDirectiveRequest::kRun: {
+      const auto known = std::ranges::find(kRunOrders, request.run(),
+                                           &std::pair<core::RunOrder, v1::RunOrder>::second);
+      if (known == std::end(kRunOrders)) {
+        return fail(ErrorCode::kInvalidArgument, "run must be one of RUN, PAUSE and STOP");
+      }
+      order = known->first;
+      break;
+    }
+    case v1::IssueDirectiveRequest::ORDER_NOT_SET:
+      return fail(ErrorCode::kInvalidArgument,
+                  "one of schedule, learning_rate and run must be given");
+  }
+  if (auto valid = core::validate(order); !valid) return tl::unexpected(valid.error());
+  return order;
 }
 
 }  // namespace skiptrain::daemon

@@ -14,6 +14,7 @@ v1::Phase to_message(core::Phase phase);
 v1::Activity to_message(core::Activity activity);
 v1::LinkState to_message(ports::LinkState state);
 v1::Schedule to_message(const core::Schedule& schedule, Round effective);
+v1::Directive to_message(const core::Directive& directive);
 v1::RoundRecord to_message(const runtime::RoundEntry& entry);
 v1::EvaluateResponse to_message(const runtime::EvaluatedRound& evaluated);
 v1::UpdateCounters to_message(const core::UpdateCounters& counters, std::uint64_t rejected,
@@ -22,5 +23,7 @@ v1::GetEnergyResponse energy_message(const core::Node& node);
 
 // kInvalidArgument if the policy is not one of ours or a length is out of range.
 Result<core::Schedule> from_message(const v1::Schedule& message);
+// kInvalidArgument if there is no order, or one that makes no sense by itself.
+Result<core::DirectiveOrder> order_of(const v1::IssueDirectiveRequest& request);
 
 }  // namespace skiptrain::daemon

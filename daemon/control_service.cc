@@ -12,9 +12,8 @@
 #include <vector>
 
 #include "base/version.h"
-#include "core/topology/mixing_matrix.h"
-#include "core/topology/spectral_gap.h"
 #include "daemon/control_convert.h"
+#include "daemon/control_status.h"
 #include "daemon/logging/logging.h"
 #include "store/safetensors.h"
 #include "wire/limits.h"
@@ -26,29 +25,6 @@ namespace {
 constexpr std::size_t kExportPieceBytes = std::size_t{1} << 20;
 // How often a followed stream looks whether its client is still there.
 constexpr Duration kFollowPatience = std::chrono::milliseconds(250);
-
-grpc::Status to_grpc(const Error& error) {
-  switch (error.code) {
-    case ErrorCode::kInvalidArgument:
-      return {grpc::StatusCode::INVALID_ARGUMENT, error.message};
-    case ErrorCode::kNotFound:
-      return {grpc::StatusCode::NOT_FOUND, error.message};
-    case ErrorCode::kPreconditionFailed:
-    case ErrorCode::kMismatch:
-      return {grpc::StatusCode::FAILED_PRECONDITION, error.message};
-    case ErrorCode::kTimeout:
-      return {grpc::StatusCode::DEADLINE_EXCEEDED, error.message};
-    case ErrorCode::kUnavailable:
-      return {grpc::StatusCode::UNAVAILABLE, error.message};
-    case ErrorCode::kResourceExhausted:
-      return {grpc::StatusCode::RESOURCE_EXHAUSTED, error.message};
-    case ErrorCode::kCorrupt:
-    case ErrorCode::kNumeric:
-    case ErrorCode::kInternal:
-      break;
-  }
-  return {grpc::StatusCode::INTERNAL, error.message};
-}
 
 Error warming_up() {
   return {ErrorCode::kPreconditionFailed,
@@ -63,6 +39,16 @@ Status still_running(const core::Node& node) {
   }
   if (phase == core::Phase::kFailed) {
     return fail(ErrorCode::kPreconditionFailed, "the node has failed: " + node.failure());
+  }
+  return {};
+}
+
+// A pause of the whole run is not one node's to end.
+Status may_resume(const core::Node& node) {
+  if (auto running = still_running(node); !running) return running;
+  if (node.directives().run_order_at(node.round()) == core::RunOrder::kPause) {
+    return fail(ErrorCode::kPreconditionFailed,
+                "the whole run is paused by a directive; skipctl run resume ends that");
   }
   return {};
 }
@@ -82,13 +68,13 @@ std::uint64_t resident_bytes() {
 }  // namespace
 
 ControlService::ControlService(const Config& config, Incarnation incarnation,
-                               runtime::Driver& driver, Actions actions)
-    : config_(config), incarnation_(incarnation), driver_(driver), actions_(std::move(actions)) {}
-
-std::string ControlService::name_of(NodeId node) const {
-  const auto found = std::ranges::find(config_.cluster.nodes, node, &ClusterNode::id);
-  return found == config_.cluster.nodes.end() ? to_string(node) : found->name;
-}
+                               runtime::Driver& driver, std::shared_ptr<discovery::Keyring> keyring,
+                               Actions actions)
+    : config_(config),
+      incarnation_(incarnation),
+      driver_(driver),
+      keyring_(std::move(keyring)),
+      actions_(std::move(actions)) {}
 
 grpc::Status ControlService::GetVersion(grpc::ServerContext*, const v1::GetVersionRequest*,
                                         v1::GetVersionResponse* response) {
@@ -113,7 +99,6 @@ void ControlService::fill_from_node(const core::Node& node, v1::GetStatusRespons
     for (const NodeId neighbour : waiting->neighbours) {
       auto* entry = response.add_waiting_for();
       entry->set_node_id(neighbour.value());
-      entry->set_node_name(name_of(neighbour));
       entry->set_seconds(to_seconds(now - waiting->since));
     }
     // An asynchronous round waits for nobody, so there is nobody to give up.
@@ -137,6 +122,9 @@ grpc::Status ControlService::GetStatus(grpc::ServerContext*, const v1::GetStatus
     fill_from_node(node, *response);
     return 0;
   });
+  for (auto& waiting : *response->mutable_waiting_for()) {
+    waiting.set_node_name(name_of(NodeId(waiting.node_id())));
+  }
   response->set_node_id(config_.node.id.value());
   response->set_node_name(config_.node.name);
   response->set_run_id(config_.run.id);
@@ -228,42 +216,14 @@ grpc::Status ControlService::GetEnergy(grpc::ServerContext*, const v1::GetEnergy
   return grpc::Status::OK;
 }
 
-grpc::Status ControlService::GetTopology(grpc::ServerContext*, const v1::GetTopologyRequest*,
-                                         v1::GetTopologyResponse* response) {
-  const core::Topology& graph = config_.cluster.graph;
-  const auto& nodes = config_.cluster.nodes;
-  const core::MixingMatrix weights(graph);
-  response->set_spec(config_.cluster.topology);
-  response->set_self(config_.node.id.value());
-  for (std::size_t i = 0; i < nodes.size(); ++i) {
-    auto* vertex = response->add_vertices();
-    vertex->set_node_id(nodes[i].id.value());
-    vertex->set_node_name(nodes[i].name);
-    vertex->set_address(nodes[i].address);
-    vertex->set_control(nodes[i].id == config_.node.id ? "unix:" + config_.control.socket.string()
-                                                       : nodes[i].control);
-    vertex->set_degree(
-        static_cast<std::uint32_t>(graph.degree(static_cast<core::Topology::Position>(i))));
-  }
-  for (const auto& [a, b] : graph.edges()) {
-    auto* edge = response->add_edges();
-    edge->set_a(nodes[a].id.value());
-    edge->set_b(nodes[b].id.value());
-    edge->set_weight(weights.weight(a, b));
-  }
-  response->set_connected(graph.is_connected());
-  response->set_spectral_gap(core::spectral_gap(graph).value);
-  response->set_diameter(static_cast<std::uint32_t>(graph.diameter()));
-  return grpc::Status::OK;
-}
-
 grpc::Status ControlService::GetSchedule(grpc::ServerContext*, const v1::GetScheduleRequest*,
                                          v1::GetScheduleResponse* response) {
   driver_.inspect([response](const core::Node& node) {
     const Round end(node.options().total_rounds);
     *response->mutable_current() = to_message(node.schedule(), node.round());
-    if (const auto& pending = node.pending_schedule()) {
-      *response->mutable_pending() = to_message(pending->schedule, pending->effective);
+    if (const auto* next = node.directives().next_after(core::Schedule{}, node.round())) {
+      *response->mutable_pending() =
+          to_message(std::get<core::Schedule>(next->order), next->effective);
     }
     response->set_round(node.round().value());
     response->set_total_rounds(end.value());
@@ -274,24 +234,6 @@ grpc::Status ControlService::GetSchedule(grpc::ServerContext*, const v1::GetSche
     }
     return 0;
   });
-  return grpc::Status::OK;
-}
-
-grpc::Status ControlService::SetSchedule(grpc::ServerContext*,
-                                         const v1::SetScheduleRequest* request,
-                                         v1::SetScheduleResponse* response) {
-  const auto schedule = from_message(request->schedule());
-  if (!schedule) return to_grpc(schedule.error());
-  core::ScheduleRequested event{*schedule, Round(request->schedule().effective_round())};
-  if (event.effective == Round(0)) {
-    event.effective =
-        driver_.inspect([](const core::Node& node) { return node.earliest_schedule_round(); });
-  }
-  const auto pending = driver_.request(
-      event, [&](const core::Node& node) { return node.check_schedule(event); },
-      [&](const core::Node&) { return to_message(event.schedule, event.effective); });
-  if (!pending) return to_grpc(pending.error());
-  *response->mutable_pending() = *pending;
   return grpc::Status::OK;
 }
 
@@ -306,7 +248,7 @@ grpc::Status ControlService::Pause(grpc::ServerContext*, const v1::PauseRequest*
 
 grpc::Status ControlService::Resume(grpc::ServerContext*, const v1::ResumeRequest*,
                                     v1::ResumeResponse* response) {
-  const auto round = driver_.request(core::ResumeRequested{}, still_running,
+  const auto round = driver_.request(core::ResumeRequested{}, may_resume,
                                      [](const core::Node& node) { return node.round(); });
   if (!round) return to_grpc(round.error());
   response->set_round(round->value());

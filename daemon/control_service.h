@@ -6,10 +6,12 @@
 
 #include <chrono>
 #include <functional>
+#include <memory>
 #include <string>
 
 #include "base/ids.h"
 #include "daemon/config/config.h"
+#include "discovery/keyring.h"
 #include "runtime/driver.h"
 #include "skiptrain/v1/control.grpc.pb.h"
 
@@ -19,11 +21,12 @@ class ControlService final : public v1::Control::Service {
  public:
   struct Actions {
     std::function<void()> shutdown;  // ends the daemon as SIGTERM does; returns at once
+    std::function<void()> leave;     // ends it after it has left run and cluster; returns at once
   };
 
-  // Keeps references to both for its lifetime.
+  // Keeps references to both for its lifetime. `keyring` is null where nodes are listed.
   ControlService(const Config& config, Incarnation incarnation, runtime::Driver& driver,
-                 Actions actions);
+                 std::shared_ptr<discovery::Keyring> keyring, Actions actions);
 
   grpc::Status GetVersion(grpc::ServerContext*, const v1::GetVersionRequest*,
                           v1::GetVersionResponse* response) override;
@@ -39,8 +42,12 @@ class ControlService final : public v1::Control::Service {
                            v1::GetTopologyResponse* response) override;
   grpc::Status GetSchedule(grpc::ServerContext*, const v1::GetScheduleRequest*,
                            v1::GetScheduleResponse* response) override;
-  grpc::Status SetSchedule(grpc::ServerContext*, const v1::SetScheduleRequest* request,
-                           v1::SetScheduleResponse* response) override;
+  grpc::Status IssueDirective(grpc::ServerContext* context,
+                              const v1::IssueDirectiveRequest* request,
+                              v1::IssueDirectiveResponse* response) override;
+  grpc::Status ListDirectives(grpc::ServerContext* context,
+                              const v1::ListDirectivesRequest* request,
+                              v1::ListDirectivesResponse* response) override;
   grpc::Status Pause(grpc::ServerContext*, const v1::PauseRequest*,
                      v1::PauseResponse* response) override;
   grpc::Status Resume(grpc::ServerContext*, const v1::ResumeRequest*,
@@ -53,18 +60,38 @@ class ControlService final : public v1::Control::Service {
                         v1::EvaluateResponse* response) override;
   grpc::Status ExportModel(grpc::ServerContext*, const v1::ExportModelRequest* request,
                            grpc::ServerWriter<v1::ExportModelResponse>* writer) override;
+  grpc::Status ListMembers(grpc::ServerContext* context, const v1::ListMembersRequest* request,
+                           v1::ListMembersResponse* response) override;
+  grpc::Status Leave(grpc::ServerContext* context, const v1::LeaveRequest* request,
+                     v1::LeaveResponse* response) override;
+  grpc::Status ForceLeave(grpc::ServerContext* context, const v1::ForceLeaveRequest* request,
+                          v1::ForceLeaveResponse* response) override;
+  grpc::Status ListKeys(grpc::ServerContext* context, const v1::ListKeysRequest* request,
+                        v1::ListKeysResponse* response) override;
+  grpc::Status InstallKey(grpc::ServerContext* context, const v1::InstallKeyRequest* request,
+                          v1::ListKeysResponse* response) override;
+  grpc::Status UseKey(grpc::ServerContext* context, const v1::UseKeyRequest* request,
+                      v1::ListKeysResponse* response) override;
+  grpc::Status RemoveKey(grpc::ServerContext* context, const v1::RemoveKeyRequest* request,
+                         v1::ListKeysResponse* response) override;
   grpc::Status SetLogLevel(grpc::ServerContext*, const v1::SetLogLevelRequest* request,
                            v1::SetLogLevelResponse* response) override;
   grpc::Status Shutdown(grpc::ServerContext*, const v1::ShutdownRequest*,
                         v1::ShutdownResponse*) override;
 
  private:
+  struct Map;
+  Map map() const;
+  std::uint64_t diameter() const;
+  grpc::Status list_keys(v1::ListKeysResponse& response) const;
+  Round usual_round(const core::DirectiveOrder& order);
   std::string name_of(NodeId node) const;
   void fill_from_node(const core::Node& node, v1::GetStatusResponse& response) const;
 
   const Config& config_;
   const Incarnation incarnation_;
   runtime::Driver& driver_;
+  const std::shared_ptr<discovery::Keyring> keyring_;
   const Actions actions_;
   const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
 };

@@ -32,16 +32,23 @@ namespace {
 
 // A daemon that could not end in order by now ends anyway: the README promises 10 s.
 constexpr Duration kStopLimit = std::chrono::seconds(9);
+// A node that leaves waits so long for its round in progress to end, and for the cluster to hear.
+constexpr Duration kDrainLimit = std::chrono::minutes(2);
+constexpr Duration kDrainPoll = std::chrono::milliseconds(50);
+constexpr Duration kLeaveLimit = std::chrono::seconds(15);
 constexpr Duration kControlPatience = std::chrono::seconds(1);
 
 class Daemon {
  public:
-  Daemon(Config config, StateDir state_dir, Incarnation incarnation)
+  Daemon(Config config, StateDir state_dir, Incarnation incarnation,
+         std::shared_ptr<discovery::Keyring> keyring)
       : config_(std::move(config)),
         state_dir_(std::move(state_dir)),
         incarnation_(incarnation),
+        keyring_(std::move(keyring)),
         driver_(driver_options(config_)),
-        service_(config_, incarnation_, driver_, {.shutdown = [this] { end("asked to by RPC"); }}),
+        service_(config_, incarnation_, driver_, keyring_,
+                 {.shutdown = [this] { end("asked to by RPC"); }, .leave = [this] { leave(); }}),
         signals_(main_loop_, SIGINT, SIGTERM, SIGHUP) {}
 
   Status run() {
@@ -61,6 +68,7 @@ class Daemon {
     driver_.cancel();
     driver_.history().close();
     loader.join();
+    if (leaver_.joinable()) leaver_.join();
     server->stop(kControlPatience);
     driver_.stop();
     if (failure_) return tl::unexpected(*failure_);
@@ -70,9 +78,13 @@ class Daemon {
  private:
   // Loading allocates by what files declare, so running out of memory is a likely way to fail.
   void load() try {
-    auto machinery = load_machinery(config_, incarnation_);
+    auto machinery = load_machinery(config_, incarnation_, keyring_);
     if (ending_) return;
     if (!machinery) return fail_with(machinery.error());
+    machinery->fatal = [this](const Error& error) { fail_with(error); };
+    machinery->incarnation_raised = [this](Incarnation raised) {
+      if (Status stored = state_dir_.raise_incarnation(raised); !stored) fail_with(stored.error());
+    };
     if (Status attached = driver_.attach(std::move(*machinery)); !attached) {
       return fail_with(attached.error());
     }
@@ -85,8 +97,27 @@ class Daemon {
   void fail_with(const Error& error) {
     asio::post(main_loop_, [this, error] {
       failure_ = error;
-      spdlog::error("cannot start: {}", error.message);
-      end("start failed");
+      spdlog::error("cannot go on: {}", error.message);
+      end("failed");
+    });
+  }
+
+  // Ends its part in the run with the round in progress, tells the cluster, then ends.
+  void leave() {
+    asio::post(main_loop_, [this] {
+      if (ending_ || leaver_.joinable()) return;
+      spdlog::info("leaving the cluster");
+      leaver_ = std::thread([this] {
+        driver_.post(core::StopRequested{});
+        const auto limit = std::chrono::steady_clock::now() + kDrainLimit;
+        while (!ending_ &&
+               driver_.inspect([](const core::Node& node) { return node.is_at_work(); })) {
+          if (std::chrono::steady_clock::now() > limit) break;
+          std::this_thread::sleep_for(kDrainPoll);
+        }
+        if (!ending_) driver_.leave_cluster().wait_for(kLeaveLimit);
+        end("left the cluster");
+      });
     });
   }
 
@@ -152,10 +183,12 @@ class Daemon {
   const Config config_;
   StateDir state_dir_;
   const Incarnation incarnation_;
+  const std::shared_ptr<discovery::Keyring> keyring_;
   runtime::Driver driver_;
   ControlService service_;
   asio::io_context main_loop_;
   asio::signal_set signals_;
+  std::thread leaver_;
   std::atomic<bool> ending_ = false;
   std::optional<Error> failure_;
 };
@@ -167,7 +200,9 @@ Status run_daemon(Config config) {
   if (!state_dir) return tl::unexpected(state_dir.error());
   const auto incarnation = state_dir->next_incarnation();
   if (!incarnation) return tl::unexpected(incarnation.error());
-  Daemon daemon(std::move(config), std::move(*state_dir), *incarnation);
+  auto keyring = load_keyring(config);
+  if (!keyring) return tl::unexpected(keyring.error());
+  Daemon daemon(std::move(config), std::move(*state_dir), *incarnation, *std::move(keyring));
   return daemon.run();
 }
 

@@ -74,12 +74,13 @@ Result<Incarnation> StateDir::next_incarnation() {
     }
   }
   const Incarnation next(last + 1);
-  const std::string text = std::to_string(next.value()) + "\n";
-  const std::string_view pieces[] = {text};
-  if (auto written = store::replace_file(file, pieces); !written) {
-    return tl::unexpected(written.error());
-  }
+  if (auto written = raise_incarnation(next); !written) return tl::unexpected(written.error());
   return next;
+}
+
+Status StateDir::raise_incarnation(Incarnation incarnation) {
+  const std::string text = std::to_string(incarnation.value()) + "\n";
+  return store::replace_file(path_ / "incarnation", text);
 }
 
 }  // namespace skiptrain::daemon

@@ -24,6 +24,8 @@ class StateDir {
   // One more than at the last start, on disk before it returns. kCorrupt if the file is no number:
   // the message says which file to mend.
   Result<Incarnation> next_incarnation();
+  // From now on the newest start counts as at least this, on disk before it returns.
+  Status raise_incarnation(Incarnation incarnation);
 
  private:
   StateDir(std::filesystem::path path, int lock) : path_(std::move(path)), lock_(lock) {}

@@ -8,6 +8,7 @@
 
 #include "core/topology/adjacency_list.h"
 #include "core/topology/build_topology.h"
+#include "core/topology/living_topology.h"
 #include "daemon/config/document.h"
 #include "daemon/config/values.h"
 #include "energy/profile.h"
@@ -16,6 +17,8 @@ namespace skiptrain::daemon {
 namespace {
 
 constexpr std::size_t kMaxTopologyFileBytes = 64u << 20;
+// Near-random, of degree 6 as in the paper, and few edges move when a node comes or goes.
+constexpr const char* kLivingTopology = "rings:3";
 
 std::string node_path(std::size_t index, std::string_view key) {
   return "cluster.nodes[" + std::to_string(index) + "]." + std::string(key);
@@ -66,6 +69,32 @@ void check_nodes(Document& document) {
   }
 }
 
+// Where nodes find each other, a node says itself where it is.
+void check_membership(Document& document) {
+  const Config& config = document.config;
+  if (!config.membership.enabled) {
+    for (const char* key : {"node.address", "membership.join"}) {
+      if (!document.is_set(key)) continue;
+      document.complain(key,
+                        "needs membership.enabled = true; without it, nodes are listed as "
+                        "[[cluster.nodes]]");
+    }
+    return;
+  }
+  if (!document.is_mentioned("node.address")) {
+    document.complain_of_missing("node.address", "HOST:PORT where other nodes reach this one");
+  }
+  const bool needs_shares = config.data.partition != "all" && config.data.shares == 0;
+  if (needs_shares && !document.is_mentioned("data.shares") && document.is_mentioned("data")) {
+    document.complain_of_missing(
+        "data.shares",
+        "with membership.enabled the number of nodes is not known beforehand: how "
+        "many shares data.partition deals; or data.partition = \"all\"");
+  } else if (needs_shares && document.is_set("data.shares")) {
+    document.complain("data.shares", "must be above 0 with membership.enabled");
+  }
+}
+
 void check_listener(Document& document) {
   if (document.config.security.insecure) return;
   constexpr std::string_view kWhy =
@@ -73,6 +102,20 @@ void check_listener(Document& document) {
       "encrypted "
       "nor authenticated: certificates are not there yet; security.insecure = true allows it on a "
       "network that you trust";
+  if (document.config.membership.enabled) {
+    const auto& node = document.config.node;
+    const std::pair<const char*, const std::string*> listeners[] = {
+        {node.listen.empty() ? "node.address" : "node.listen",
+         node.listen.empty() ? &node.address : &node.listen},
+        {"membership.listen", &document.config.membership.listen}};
+    for (const auto& [key, address] : listeners) {
+      if (!document.is_set(key) || address->empty()) continue;
+      if (!is_loopback(parse_host_port(*address)->host)) {
+        document.complain(key, std::string(kWhy));
+      }
+    }
+    return;
+  }
   const std::string& listen = document.config.node.listen;
   if (document.is_set("node.listen") && !listen.empty()) {
     if (!is_loopback(parse_host_port(listen)->host)) {
@@ -115,7 +158,33 @@ Result<core::Topology> read_topology_file(const std::filesystem::path& file,
   return graph;
 }
 
+// Positions follow the order of ids, whatever the order in the file.
+std::vector<NodeId> all_ids(const Config& config) {
+  std::vector<NodeId> ids;
+  for (const ClusterNode& node : config.cluster.nodes) ids.push_back(node.id);
+  std::ranges::sort(ids);
+  return ids;
+}
+
+void check_living_topology(Document& document) {
+  Config& config = document.config;
+  if (!document.is_mentioned("cluster.topology")) {
+    config.cluster.topology = kLivingTopology;
+    return;
+  }
+  if (!document.is_set("cluster.topology")) return;
+  auto spec = core::parse_topology_spec(config.cluster.topology);
+  if (spec->kind == core::TopologySpec::Kind::kEpidemic) return;
+  if (auto topology = core::LivingTopology::create(*spec, 0); !topology) {
+    document.complain("cluster.topology", topology.error().message);
+  }
+}
+
 void check_topology(Document& document) {
+  if (document.config.membership.enabled) return check_living_topology(document);
+  if (!document.is_mentioned("cluster.topology") && document.is_mentioned("cluster")) {
+    document.complain_of_missing("cluster.topology", core::kTopologySpecs);
+  }
   if (!can_read_topology(document)) return;
   Config& config = document.config;
   auto spec = core::parse_topology_spec(config.cluster.topology);
@@ -127,12 +196,12 @@ void check_topology(Document& document) {
     const std::filesystem::path file = absolute_path(config, spec->path);
     config.cluster.topology = "file:" + file.string();
     graph = read_topology_file(file, node_count);
+  } else if (spec->kind == core::TopologySpec::Kind::kEpidemic) {
+    // Any two may meet: all of them are linked.
+    graph =
+        core::build_topology({core::TopologySpec::Kind::kComplete, 0, ""}, all_ids(config), seed);
   } else {
-    // Positions follow the order of ids, whatever the order in the file.
-    std::vector<NodeId> ids;
-    for (const ClusterNode& node : config.cluster.nodes) ids.push_back(node.id);
-    std::ranges::sort(ids);
-    graph = core::build_topology(*spec, ids, seed);
+    graph = core::build_topology(*spec, all_ids(config), seed);
   }
   if (!graph) {
     document.complain("cluster.topology", graph.error().message);
@@ -171,6 +240,11 @@ void check_data_files(Document& document) {
 
 void check_rest(Document& document) {
   const Config& config = document.config;
+  if (document.is_set("data.share") &&
+      config.data.share >= std::max<std::uint64_t>(config.data.shares, 1)) {
+    document.complain("data.share", "must be less than data.shares, which is " +
+                                        std::to_string(config.data.shares));
+  }
   if (document.is_set("energy.budget_wh") && document.is_set("energy.budget_fraction")) {
     document.complain("energy.budget_fraction",
                       "must be left out when energy.budget_wh is set; choose one");
@@ -199,6 +273,7 @@ void check_rest(Document& document) {
 
 void check_document(Document& document) {
   check_nodes(document);
+  check_membership(document);
   check_listener(document);
   check_topology(document);
   check_data_files(document);
@@ -206,6 +281,16 @@ void check_document(Document& document) {
 }
 
 void resolve_placeholders(Config& config) {
+  if (config.control.socket.empty()) config.control.socket = config.node.data_dir / "control.sock";
+  config.control.socket = absolute_path(config, config.control.socket);
+  if (config.membership.enabled) {
+    config.cluster.nodes = {
+        {config.node.id, "", config.node.address, "unix:" + config.control.socket.string()}};
+    config.cluster.graph = core::Topology(1);
+    if (config.membership.keyring.empty()) {
+      config.membership.keyring = config.node.data_dir / "keyring";
+    }
+  }
   for (ClusterNode& node : config.cluster.nodes) {
     if (node.id == config.node.id && !config.node.name.empty()) node.name = config.node.name;
     if (node.name.empty()) node.name = "node-" + to_string(node.id);
@@ -215,14 +300,19 @@ void resolve_placeholders(Config& config) {
   config.node.name = config.self().name;
   if (config.node.listen.empty()) config.node.listen = config.self().address;
   if (config.node.profile.empty()) {
-    config.node.profile = energy::profile_for_position(config.position()).name;
+    const std::uint64_t position =
+        config.membership.enabled ? config.node.id.value() : config.position();
+    config.node.profile = energy::profile_for_position(position).name;
+  }
+  if (config.membership.enabled && config.membership.listen.empty()) {
+    config.membership.listen = config.node.listen;
   }
   if (config.cluster.topology_seed == 0) config.cluster.topology_seed = config.run.seed;
-  if (config.control.socket.empty()) config.control.socket = config.node.data_dir / "control.sock";
   for (std::filesystem::path* path :
        {&config.node.data_dir, &config.log.file, &config.control.socket, &config.model.initial,
         &config.data.directory, &config.data.train_images, &config.data.train_labels,
-        &config.data.test_images, &config.data.test_labels, &config.energy.meter_root}) {
+        &config.data.test_images, &config.data.test_labels, &config.energy.meter_root,
+        &config.membership.keyring}) {
     *path = absolute_path(config, *path);
   }
 }

@@ -85,6 +85,11 @@ std::size_t Config::position() const {
   return static_cast<std::size_t>(own - cluster.nodes.begin());
 }
 
+std::pair<std::uint64_t, std::uint64_t> Config::share() const {
+  if (data.shares > 0) return {data.share, data.shares};
+  return {position(), cluster.nodes.size()};
+}
+
 std::optional<WattHours> Config::training_budget() const {
   if (energy.budget_wh) return WattHours(*energy.budget_wh);
   if (!energy.budget_fraction) return std::nullopt;
@@ -126,6 +131,7 @@ std::string to_toml(const Config& config) {
   std::string out;
   std::string section;
   const auto nodes = [&] {
+    if (config.membership.enabled) return;
     for (const ClusterNode& node : config.cluster.nodes) {
       out += "\n[[cluster.nodes]]\n";
       for (const Key<ClusterNode>& key : cluster_node_keys()) {
@@ -153,6 +159,10 @@ Fingerprint run_fingerprint(const Config& config) {
   Fingerprinter hash;
   for (const Key<Config>& key : config_keys()) {
     if (key.shared) hash.add(key.path).add(shown(key, config));
+  }
+  if (config.membership.enabled) {
+    hash.add(config.cluster.topology).add(config.cluster.topology_seed);
+    return hash.finish();
   }
   hash.add(config.cluster.nodes.size());
   for (const ClusterNode& node : config.cluster.nodes) hash.add(node.id.value());

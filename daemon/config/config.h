@@ -16,11 +16,13 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
 #include "base/ids.h"
 #include "base/units.h"
+#include "core/membership/timing.h"
 #include "core/round_rules.h"
 #include "core/schedule.h"
 #include "core/topology/topology.h"
@@ -49,7 +51,9 @@ struct NodeSettings {
   NodeId id;
   std::string name;
   std::filesystem::path data_dir = "/var/lib/skiptrain";
-  std::string listen;   // HOST:PORT
+  std::string
+      address;         // HOST:PORT where peers reach it; of [[cluster.nodes]] where they are listed
+  std::string listen;  // HOST:PORT
   std::string profile;  // of energy/profile.h
   bool operator==(const NodeSettings&) const = default;
 };
@@ -88,6 +92,21 @@ struct ClusterSettings {
   bool operator==(const ClusterSettings&) const = default;
 };
 
+// Where nodes find each other instead of being listed.
+struct MembershipSettings {
+  bool enabled = false;
+  std::vector<std::string> join;    // HOST:PORT of peers to join through
+  std::uint64_t join_attempts = 0;  // then the daemon gives up; 0: never
+  std::string listen;               // HOST:PORT of the UDP socket; as node.listen if empty
+  core::NetworkProfile network = core::NetworkProfile::kLan;
+  std::uint64_t expect = 1;         // members before the first round begins
+  std::filesystem::path keyring;    // DATA_DIR/keyring if empty
+  std::string multicast;            // GROUP:PORT; empty: off
+  std::string multicast_interface;  // the system's choice if empty
+  std::vector<std::string> tags;    // "KEY=VALUE"
+  bool operator==(const MembershipSettings&) const = default;
+};
+
 struct RunSettings {
   std::string id;
   std::uint64_t rounds = 0;
@@ -120,6 +139,8 @@ struct DataSettings {
   std::filesystem::path test_images;
   std::filesystem::path test_labels;
   std::string partition = "iid";
+  std::uint64_t shares = 0;       // dealt by the partition; 0: one for each listed node
+  std::uint64_t share = 0;        // which of them is this node's, with `shares` above 0
   std::uint64_t train_limit = 0;  // 0: all samples
   double mean = 0.2860;
   double std = 0.3530;
@@ -162,6 +183,7 @@ struct Config {
   ControlSettings control;
   SecuritySettings security;
   ClusterSettings cluster;
+  MembershipSettings membership;
   RunSettings run;
   core::Schedule schedule{core::Policy::kSkipTrain, 4, 4};
   EnergySettings energy;
@@ -171,9 +193,12 @@ struct Config {
   RoundSettings round;
   TransportSettings transport;
 
-  // This node's entry in cluster.nodes, and its index there.
+  // This node's entry in cluster.nodes, and its index there. Where nodes find each other, it is the
+  // only one.
   const ClusterNode& self() const { return cluster.nodes[position()]; }
   std::size_t position() const;
+  // Which share of the data is this node's, of how many.
+  std::pair<std::uint64_t, std::uint64_t> share() const;
   // Wh this node may spend on training, from either budget key; nullopt: no limit.
   std::optional<WattHours> training_budget() const;
 

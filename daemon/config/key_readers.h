@@ -210,4 +210,61 @@ Key<T> integer_list(std::string path, Get get, std::size_t max_length, IntegerRa
   return {std::move(path), std::move(meaning), read, show};
 }
 
+// A list of up to `max_length` strings, each accepted by `check`; it may be empty.
+template <typename T, typename Get, typename Check>
+Key<T> text_list(std::string path, Get get, std::size_t max_length, Check check,
+                 std::string meaning) {
+  const auto read = [get, max_length, check](T& owner, const Value& value) -> Complaint {
+    const auto* list = std::get_if<std::vector<std::string>>(&value);
+    const auto* none = std::get_if<std::vector<std::int64_t>>(&value);
+    if (none != nullptr && none->empty()) {
+      get(owner).clear();
+      return std::nullopt;
+    }
+    if (list == nullptr || list->size() > max_length) {
+      return "a list of at most " + std::to_string(max_length) + " strings";
+    }
+    for (const std::string& item : *list) {
+      if (Complaint complaint = check(item)) {
+        return "a list of strings, each " + *complaint + "; " + toml_string(item) + " is not";
+      }
+    }
+    get(owner) = *list;
+    return std::nullopt;
+  };
+  const auto show = [get](const T& owner) -> std::optional<std::string> {
+    std::string items;
+    for (const std::string& item : get(owner)) {
+      items += (items.empty() ? "" : ", ") + toml_string(item);
+    }
+    return "[" + items + "]";
+  };
+  return {std::move(path), std::move(meaning), read, show};
+}
+
+template <typename T>
+Key<T> required(Key<T> key) {
+  key.required = true;
+  return key;
+}
+template <typename T>
+Key<T> live(Key<T> key) {
+  key.live = true;
+  return key;
+}
+template <typename T>
+Key<T> shared(Key<T> key) {
+  key.shared = true;
+  return key;
+}
+
+inline Complaint an_address(const std::string& text) {
+  if (parse_host_port(text)) return std::nullopt;
+  return "HOST:PORT or [IPV6]:PORT with a port up to 65535";
+}
+
+inline Complaint an_address_or_empty(const std::string& text) {
+  return text.empty() ? std::nullopt : an_address(text);
+}
+
 }  // namespace skiptrain::daemon::keys

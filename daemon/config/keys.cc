@@ -15,14 +15,19 @@ namespace skiptrain::daemon {
 namespace {
 
 using namespace std::chrono_literals;
+using keys::an_address;
+using keys::an_address_or_empty;
 using keys::boolean;
 using keys::choice;
 using keys::duration;
 using keys::integer;
 using keys::integer_list;
 using keys::IntegerRange;
+using keys::live;
 using keys::number;
 using keys::NumberRange;
+using keys::required;
+using keys::shared;
 using keys::text;
 
 constexpr std::array kLogLevels = {LogLevel::kTrace, LogLevel::kDebug, LogLevel::kInfo,
@@ -37,22 +42,6 @@ constexpr std::int64_t kMaxConstantWatts = 100'000;
 constexpr std::int64_t kMillion = 1'000'000;
 // Samples are counted in 32 bits once they are loaded.
 constexpr std::int64_t kMaxSamples = std::numeric_limits<std::uint32_t>::max();
-
-template <typename T>
-Key<T> required(Key<T> key) {
-  key.required = true;
-  return key;
-}
-template <typename T>
-Key<T> live(Key<T> key) {
-  key.live = true;
-  return key;
-}
-template <typename T>
-Key<T> shared(Key<T> key) {
-  key.shared = true;
-  return key;
-}
 
 Complaint anything(const std::string&) {
   return std::nullopt;
@@ -69,15 +58,6 @@ Complaint a_name(const std::string& text) {
 
 Complaint a_name_or_empty(const std::string& text) {
   return text.empty() ? std::nullopt : a_name(text);
-}
-
-Complaint an_address(const std::string& text) {
-  if (parse_host_port(text)) return std::nullopt;
-  return "HOST:PORT or [IPV6]:PORT with a port up to 65535";
-}
-
-Complaint an_address_or_empty(const std::string& text) {
-  return text.empty() ? std::nullopt : an_address(text);
 }
 
 Complaint a_control_endpoint(const std::string& text) {
@@ -118,7 +98,7 @@ Complaint a_partition(const std::string& text) {
 
 Complaint a_topology(const std::string& text) {
   if (core::parse_topology_spec(text)) return std::nullopt;
-  return core::kStaticTopologySpecs;
+  return core::kTopologySpecs;
 }
 
 std::string as_toml_names(std::span<const std::string_view> names) {
@@ -131,10 +111,20 @@ std::string as_toml_names(std::span<const std::string_view> names) {
 
 using List = std::vector<Key<Config>>;
 
+// Text whose absence is no value of its own: the checks across keys know what it means.
+template <typename Get, typename Check>
+Key<Config> optional_text(std::string path, Get get, Check check, std::string meaning) {
+  Key<Config> key = text<Config>(std::move(path), get, check, std::move(meaning));
+  key.show = [get, show = key.show](const Config& config) {
+    return get(config).empty() ? std::nullopt : show(config);
+  };
+  return key;
+}
+
 void append_node_and_process(List& list) {
   list.push_back(required(integer<Config>(
       "node.id", [](auto& c) -> auto& { return c.node.id; }, IntegerRange{},
-      "this node's number in the cluster; one of `[[cluster.nodes]]`")));
+      "this node's number in the cluster; one of `[[cluster.nodes]]`, if there are any")));
   list.push_back(text<Config>(
       "node.name", [](auto& c) -> auto& { return c.node.name; }, a_name_or_empty,
       "for people; \"\" takes the name in `[[cluster.nodes]]`, or else node-ID"));
@@ -142,13 +132,18 @@ void append_node_and_process(List& list) {
       "node.data_dir", [](auto& c) -> auto& { return c.node.data_dir; }, not_empty,
       "sockets and files of this node; made if missing (mode 0700)"));
   list.push_back(text<Config>(
+      "node.address", [](auto& c) -> auto& { return c.node.address; }, an_address_or_empty,
+      "with membership.enabled, required: HOST:PORT where other nodes reach this one (port 0: any "
+      "free one)"));
+  list.push_back(text<Config>(
       "node.listen", [](auto& c) -> auto& { return c.node.listen; }, an_address_or_empty,
       "HOST:PORT to listen on if it is not the address that peers use (NAT, containers); \"\" is "
       "that address"));
   list.push_back(text<Config>(
       "node.profile", [](auto& c) -> auto& { return c.node.profile; }, a_profile,
       "energy profile: xiaomi-12-pro, galaxy-s22-ultra, oneplus-nord-2-5g, poco-x3; \"\" takes "
-      "(position in the cluster) mod 4, as the paper does"));
+      "(position in the cluster) mod 4, as the paper does; with membership.enabled "
+      "node.id mod 4"));
   list.push_back(live(choice<Config>(
       "log.level", [](auto& c) -> auto& { return c.log.level; },
       std::span<const LogLevel>(kLogLevels), "trace, debug, info, warn, error, off")));
@@ -170,12 +165,13 @@ void append_run(List& list) {
   list.push_back(required(shared(text<Config>(
       "cluster.id", [](auto& c) -> auto& { return c.cluster.id; }, a_name,
       "nodes of another cluster are refused"))));
-  list.push_back(required(text<Config>(
+  list.push_back(optional_text(
       "cluster.topology", [](auto& c) -> auto& { return c.cluster.topology; }, a_topology,
-      core::kStaticTopologySpecs)));
+      std::string("required, but with membership.enabled rings:3 if left out: ") +
+          core::kTopologySpecs));
   list.push_back(integer<Config>(
       "cluster.topology_seed", [](auto& c) -> auto& { return c.cluster.topology_seed; },
-      IntegerRange{}, "for regular:D and rings:K; 0 takes run.seed"));
+      IntegerRange{}, "for regular:D, rings:K and epidemic:S; 0 takes run.seed"));
   list.push_back(required(shared(text<Config>(
       "run.id", [](auto& c) -> auto& { return c.run.id; }, a_name,
       "nodes of another run are refused"))));
@@ -224,11 +220,7 @@ void append_energy(List& list) {
 // A path that only some of data.format's values have; the checks across keys know which.
 template <typename Get>
 Key<Config> data_path(std::string path, Get get, std::string meaning) {
-  Key<Config> key = text<Config>(std::move(path), get, not_empty, std::move(meaning));
-  key.show = [get, show = key.show](const Config& config) {
-    return get(config).empty() ? std::nullopt : show(config);
-  };
-  return key;
+  return optional_text(std::move(path), get, not_empty, std::move(meaning));
 }
 
 void append_model(List& list) {
@@ -272,6 +264,15 @@ void append_data(List& list) {
       "whose share is ours: iid, shards:K (K from 1 to 10000), dirichlet:ALPHA (0.001 to 1000000), "
       "or "
       "all")));
+  list.push_back(shared(integer<Config>(
+      "data.shares", [](auto& c) -> auto& { return c.data.shares; },
+      IntegerRange{0, static_cast<std::int64_t>(kMaxClusterNodes)},
+      "shares that the partition deals, 0 to 4096; 0: one for each of `[[cluster.nodes]]`. With "
+      "membership.enabled required, unless data.partition is all")));
+  list.push_back(integer<Config>(
+      "data.share", [](auto& c) -> auto& { return c.data.share; },
+      IntegerRange{0, static_cast<std::int64_t>(kMaxClusterNodes) - 1},
+      "with data.shares: which of them is this node's, from 0"));
   list.push_back(shared(integer<Config>(
       "data.train_limit", [](auto& c) -> auto& { return c.data.train_limit; },
       IntegerRange{0, kMaxSamples},
@@ -373,6 +374,7 @@ const std::vector<Key<Config>>& config_keys() {
     List list;
     append_node_and_process(list);
     append_run(list);
+    append_membership(list);
     append_energy(list);
     append_model(list);
     append_data(list);

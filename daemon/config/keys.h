@@ -18,7 +18,7 @@ namespace skiptrain::daemon {
 
 // What stands at a key. std::monostate: a kind that no key takes (a date, a table, mixed lists).
 using Value = std::variant<std::monostate, bool, std::int64_t, double, std::string,
-                           std::vector<std::int64_t>>;
+                           std::vector<std::int64_t>, std::vector<std::string>>;
 
 // What a value must be; nullopt if it is that.
 using Complaint = std::optional<std::string>;
@@ -36,6 +36,8 @@ struct Key {
 
 // In the order of the documentation. A key's path is "section.name".
 const std::vector<Key<Config>>& config_keys();
+// Those of [membership], to the end of `list`.
+void append_membership(std::vector<Key<Config>>& list);
 // Of one entry of cluster.nodes.
 const std::vector<Key<ClusterNode>>& cluster_node_keys();
 

@@ -34,12 +34,23 @@ std::string text_of(const toml::node& node) {
   return text;
 }
 
+Value strings_of(const toml::array& array) {
+  std::vector<std::string> items;
+  for (const toml::node& item : array) {
+    auto text = item.value_exact<std::string>();
+    if (!text) return std::monostate{};
+    items.push_back(*std::move(text));
+  }
+  return items;
+}
+
 Value value_of(const toml::node& node) {
   if (const auto flag = node.value_exact<bool>()) return *flag;
   if (const auto whole = node.value_exact<std::int64_t>()) return *whole;
   if (const auto real = node.value_exact<double>()) return *real;
   if (auto string = node.value_exact<std::string>()) return std::move(*string);
   if (const toml::array* array = node.as_array()) {
+    if (!array->empty() && (*array)[0].is_string()) return strings_of(*array);
     std::vector<std::int64_t> items;
     for (const toml::node& item : *array) {
       const auto whole = item.value_exact<std::int64_t>();
@@ -74,6 +85,7 @@ class Reader {
   }
 
   void read(const toml::table& root) {
+    nodes_are_listed_ = !root["membership"]["enabled"].value_or(false);
     for (const auto& [name, node] : root) {
       if (std::find(sections_.begin(), sections_.end(), name.str()) == sections_.end()) {
         const std::vector<std::string_view> known(sections_.begin(), sections_.end());
@@ -111,7 +123,16 @@ class Reader {
     }
     if (has_nodes) known.push_back("nodes");
     if (table != nullptr) refuse_unknown(section, *table, known);
-    if (has_nodes) read_nodes(table != nullptr ? table->get("nodes") : nullptr);
+    if (!has_nodes) return;
+    const toml::node* nodes = table != nullptr ? table->get("nodes") : nullptr;
+    if (nodes_are_listed_) {
+      read_nodes(nodes);
+    } else if (nodes != nullptr) {
+      report(
+          line_of(*nodes),
+          "cluster.nodes: must be left out with membership.enabled = true: nodes find each other "
+          "through membership.join or multicast");
+    }
   }
 
   template <typename T>
@@ -168,6 +189,7 @@ class Reader {
   }
 
   Document& document_;
+  bool nodes_are_listed_ = true;
   std::vector<std::string> sections_;  // in the order of the key table
 };
 

@@ -39,12 +39,12 @@ std::uint32_t model_outputs(const Config& config, std::uint32_t classes) {
 Result<TrainingData> load_share(const Config& config) {
   auto partition = data::parse_partition(config.data.partition);
   if (!partition) return tl::unexpected(partition.error());
-  return load(config,
-              {.partition = *partition,
-               .seat = {.position = static_cast<std::uint32_t>(config.position()),
-                        .node_count = static_cast<std::uint32_t>(config.cluster.nodes.size()),
-                        .seed = config.run.seed},
-               .limit = static_cast<std::uint32_t>(config.data.train_limit)});
+  const auto [share, shares] = config.share();
+  return load(config, {.partition = *partition,
+                       .seat = {.position = static_cast<std::uint32_t>(share),
+                                .node_count = static_cast<std::uint32_t>(shares),
+                                .seed = config.run.seed},
+                       .limit = static_cast<std::uint32_t>(config.data.train_limit)});
 }
 
 Result<TrainingData> load_undealt(const Config& config) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -10,7 +11,6 @@
 #include "base/ids.h"
 #include "base/units.h"
 #include "core/event.h"
-#include "core/schedule.h"
 #include "model/model_update.h"
 
 namespace skiptrain::core {
@@ -25,6 +25,7 @@ struct RecordEnergyIntent {
 struct Train {
   Round round;
   ParametersPtr start;
+  std::optional<double> learning_rate;  // by a directive; nullopt: the configured one
 };
 
 // Send one update to several neighbours.
@@ -36,6 +37,12 @@ struct Send {
 // Tell the other end of an edge what this end wants; in order with the updates sent to it.
 struct SendEdge {
   EdgeMessage message;
+};
+
+// Directives that this node knows of now; must be durable before they are passed on.
+struct RecordDirectives {
+  std::vector<Directive> all;
+  std::vector<Directive> news;  // those of them that were not known before
 };
 
 // Pass directives on to these neighbours; in order with the updates sent to them.
@@ -76,7 +83,6 @@ struct SendState {
   NodeId to;
   std::uint64_t request = 0;
   ModelUpdate state;
-  Schedule schedule;
 };
 struct RefuseState {
   std::uint64_t request = 0;
@@ -130,9 +136,9 @@ struct Warn {
   std::string message;
 };
 
-using Effect =
-    std::variant<RecordEnergyIntent, Train, Send, SendEdge, SendDirectives, LinkTo, Mix, FetchState,
-                 SendState, RefuseState, Announce, Commit, Evaluate, RunEnded, Warn>;
+using Effect = std::variant<RecordEnergyIntent, Train, Send, SendEdge, RecordDirectives,
+                            SendDirectives, LinkTo, Mix, FetchState, SendState, RefuseState,
+                            Announce, Commit, Evaluate, RunEnded, Warn>;
 using Effects = std::vector<Effect>;
 
 }  // namespace skiptrain::core

@@ -12,7 +12,6 @@
 #include "base/ids.h"
 #include "base/units.h"
 #include "core/directive.h"
-#include "core/schedule.h"
 #include "core/topology/edge_agreement.h"
 #include "model/model_update.h"
 
@@ -60,6 +59,17 @@ struct PeerStateChanged {
   NodeState state;
 };
 
+// The members of the cluster changed: whom this node should have as neighbours now, in ascending
+// order. With epidemic exchange all other members. Only where nodes come and go.
+struct NeighboursWanted {
+  std::vector<NodeId> neighbours;
+  bool ready = true;  // as many members are there as the cluster starts with
+};
+// A member failed or left: it is not waited for any more.
+struct MemberGone {
+  NodeId member;
+};
+
 // A complete update that passed the checks of lib/wire: right size, checksum, all finite.
 struct UpdateReceived {
   NodeId from;
@@ -79,11 +89,10 @@ struct StateRequested {
   NodeId from;
   std::uint64_t request = 0;  // names the call, for the effect that answers it
 };
-// The answer to our effect FetchState: x(round) of that neighbour, and the schedule it follows.
+// The answer to our effect FetchState: x(round) of that neighbour.
 struct StateFetched {
   NodeId from;
   ModelUpdate state;
-  std::optional<Schedule> schedule;
 };
 struct StateFetchFailed {
   NodeId from;
@@ -118,9 +127,10 @@ struct Tick {};
 struct PauseRequested {};
 struct ResumeRequested {};
 struct StopRequested {};
-struct ScheduleRequested {
-  Schedule schedule;
-  Round effective;  // the first round it applies to; checked by Node::check_schedule
+// An order to the whole run, given at this node: it stamps it and passes it on.
+struct DirectiveIssued {
+  DirectiveOrder order;
+  Round effective;  // the first round it applies to; checked by Node::check_directive
 };
 struct BudgetRequested {
   std::optional<WattHours> budget;  // nullopt: no limit
@@ -128,10 +138,11 @@ struct BudgetRequested {
 // The daemon is going down: say so to the neighbours.
 struct LeaveRequested {};
 
-using Event = std::variant<ModelReady, NodeFailed, PeerConnected, PeerDisconnected,
-                           PeerStateChanged, UpdateReceived, EdgeReceived, DirectivesReceived,
-                           StateRequested, StateFetched, StateFetchFailed, TrainingFinished,
-                           TrainingFailed, MixFinished, Tick, PauseRequested, ResumeRequested,
-                           StopRequested, ScheduleRequested, BudgetRequested, LeaveRequested>;
+using Event =
+    std::variant<ModelReady, NodeFailed, NeighboursWanted, MemberGone, PeerConnected,
+                 PeerDisconnected, PeerStateChanged, UpdateReceived, EdgeReceived,
+                 DirectivesReceived, StateRequested, StateFetched, StateFetchFailed,
+                 TrainingFinished, TrainingFailed, MixFinished, Tick, PauseRequested,
+                 ResumeRequested, StopRequested, DirectiveIssued, BudgetRequested, LeaveRequested>;
 
 }  // namespace skiptrain::core

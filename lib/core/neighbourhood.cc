@@ -4,7 +4,8 @@
 
 namespace skiptrain::core {
 
-Neighbourhood::Neighbourhood(const std::vector<NodeId>& neighbours) {
+Neighbourhood::Neighbourhood(const std::vector<NodeId>& neighbours, bool come_and_go)
+    : come_and_go_(come_and_go) {
   for (const NodeId node : neighbours) neighbours_.emplace(node, Neighbour{});
 }
 
@@ -16,6 +17,47 @@ Neighbour* Neighbourhood::find(NodeId node) {
 const Neighbour* Neighbourhood::find(NodeId node) const {
   const auto found = neighbours_.find(node);
   return found == neighbours_.end() ? nullptr : &found->second;
+}
+
+std::uint32_t Neighbourhood::degree() const {
+  return static_cast<std::uint32_t>(
+      std::ranges::count_if(neighbours_, [](const auto& entry) { return entry.second.out_edge; }));
+}
+
+bool Neighbourhood::link(const std::vector<NodeId>& nodes) {
+  bool changed = false;
+  for (auto entry = neighbours_.begin(); entry != neighbours_.end();) {
+    const bool stays = std::ranges::binary_search(nodes, entry->first);
+    changed |= !stays;
+    entry = stays ? entry + 1 : neighbours_.erase(entry);
+  }
+  for (const NodeId node : nodes) {
+    Neighbour fresh;
+    fresh.out_edge = fresh.in_edge = false;
+    changed |= neighbours_.emplace(node, fresh).second;
+  }
+  return changed;
+}
+
+void Neighbourhood::set_edges(const std::vector<NodeId>& out, const std::vector<NodeId>& in) {
+  for (auto& [id, neighbour] : neighbours_) {
+    neighbour.out_edge = std::ranges::binary_search(out, id);
+    neighbour.in_edge = std::ranges::binary_search(in, id);
+  }
+}
+
+std::vector<NodeId> Neighbourhood::linked() const {
+  std::vector<NodeId> result;
+  for (const auto& [id, neighbour] : neighbours_) result.push_back(id);
+  return result;
+}
+
+std::vector<NodeId> Neighbourhood::receivers() const {
+  std::vector<NodeId> result;
+  for (const auto& [id, neighbour] : neighbours_) {
+    if (neighbour.connected && neighbour.out_edge) result.push_back(id);
+  }
+  return result;
 }
 
 std::vector<NodeId> Neighbourhood::connected() const {
@@ -35,7 +77,7 @@ bool Neighbourhood::any_connected() const {
 }
 
 bool Neighbourhood::worth_waiting_for(const Neighbour& neighbour, Round round) {
-  return neighbour.connected && neighbour.activity == Activity::kRunning &&
+  return neighbour.in_edge && neighbour.connected && neighbour.activity == Activity::kRunning &&
          neighbour.next_round <= round && neighbour.next_round.next() >= round;
 }
 

@@ -1,7 +1,9 @@
 // What a node knows of its neighbours: who is connected, where each is on the logical clock, and
 // so whose update a round should be held open for.
 //
-// Liveness is the transport's word (a stream is up or it is not); this class adds the clock.
+// Liveness is the transport's word (a stream is up or it is not); this class adds the clock. Where
+// nodes come and go, or are drawn anew each round, it also holds nodes that are linked but have no
+// edge in the round in progress.
 #pragma once
 
 #include <cstdint>
@@ -19,6 +21,8 @@ namespace skiptrain::core {
 struct Neighbour {
   bool ever_connected = false;
   bool connected = false;
+  bool out_edge = true;  // in the round in progress our update goes to it
+  bool in_edge = true;   // and its update is expected here; the same, but in directed graphs
   Activity activity = Activity::kRunning;
   std::uint32_t degree = 0;  // as its last update said; 0 before one
   Incarnation incarnation;
@@ -34,7 +38,9 @@ struct Neighbour {
 
 class Neighbourhood {
  public:
-  explicit Neighbourhood(const std::vector<NodeId>& neighbours);
+  // `come_and_go`: others may become neighbours later, so that having none is no reason to run on
+  // without them.
+  explicit Neighbourhood(const std::vector<NodeId>& neighbours, bool come_and_go = false);
 
   // In NodeId order.
   const FlatMap<NodeId, Neighbour>& all() const { return neighbours_; }
@@ -42,15 +48,30 @@ class Neighbourhood {
   // nullptr if it is none of ours.
   Neighbour* find(NodeId node);
   const Neighbour* find(NodeId node) const;
-  std::uint32_t degree() const { return static_cast<std::uint32_t>(neighbours_.size()); }
+  // Of the round in progress: to how many our update goes.
+  std::uint32_t degree() const;
+  // Could there be neighbours, now or later?
+  bool may_have_neighbours() const { return come_and_go_ || !neighbours_.empty(); }
 
+  // From now on the linked nodes are these, in ascending order; what is known of those that stay is
+  // kept, new ones have no edge yet. True if that changed anything.
+  bool link(const std::vector<NodeId>& nodes);
+  // The edges of a round: our update goes to `out`, and those of `in` are expected; both in
+  // ascending order.
+  void set_edges(const std::vector<NodeId>& out, const std::vector<NodeId>& in);
+
+  // In ascending order.
+  std::vector<NodeId> linked() const;
   std::vector<NodeId> connected() const;
+  // Those of `connected` to which our update goes in this round.
+  std::vector<NodeId> receivers() const;
   bool all_ever_connected() const;
   bool any_connected() const;
 
-  // True if a node at `round` should hold its round open for `neighbour`: it is connected, takes
-  // part, has not passed this round, and is at most one round behind. (One that is further behind
-  // will fetch our state and jump; waiting for it would stop everybody.)
+  // True if a node at `round` should hold its round open for `neighbour`: its update is expected in
+  // this round, it is connected, takes part, has not passed this round, and is at most one round
+  // behind. (One that is further behind will fetch our state and jump; waiting for it would stop
+  // everybody.)
   static bool worth_waiting_for(const Neighbour& neighbour, Round round);
 
   // A connected neighbour that works on a round more than `allowed_lead` ahead of `round`; the
@@ -60,6 +81,7 @@ class Neighbourhood {
 
  private:
   FlatMap<NodeId, Neighbour> neighbours_;
+  bool come_and_go_ = false;
 };
 
 }  // namespace skiptrain::core

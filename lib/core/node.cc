@@ -10,10 +10,16 @@ namespace skiptrain::core {
 
 Node::Node(NodeOptions options)
     : options_(std::move(options)),
-      neighbours_(options_.neighbours),
+      neighbours_(options_.neighbours, options_.nodes_come_and_go),
       controller_(options_.id, options_.fixed_deadline, options_.rules),
       policy_({options_.run_seed, options_.id, options_.total_rounds}, options_.schedule),
-      energy_(options_.budget, options_.energy_per_train_round, options_.energy_spent) {}
+      energy_(options_.budget, options_.energy_per_train_round, options_.energy_spent),
+      directives_(options_.directives) {
+  // Also for a node that resumes later in the run: what it says before its first round is a wish
+  // for as soon as possible.
+  if (options_.nodes_come_and_go && !options_.epidemic) edges_ = EdgeAgreement::before(Round(0));
+  if (options_.epidemic) controller_.mix_uniformly();
+}
 
 void Node::step(const Event& event, Instant now, Effects& effects) {
   SKIPTRAIN_CHECK(now >= now_, "time never goes back");
@@ -43,6 +49,7 @@ std::optional<Instant> Node::next_deadline() const {
 
 void Node::make_progress() {
   if (phase_ == Phase::kFailed || phase_ == Phase::kWarmingUp) return;
+  if (phase_ == Phase::kPaused && run_order() != RunOrder::kPause) leave_pause();
   fetch_if_behind();
   if (fetched_ && !is_busy()) apply_fetched_state();
   const bool may_begin = between_rounds_ ? !fetching_from_.has_value()
@@ -55,9 +62,11 @@ void Node::make_progress() {
 }
 
 bool Node::may_start() const {
-  if (pause_requested_ || stop_requested_ || now_ >= start_deadline_) return true;
+  if (run_order() != RunOrder::kRun || now_ >= start_deadline_) return true;
   if (fetching_from_ || wants_fetch()) return false;
-  return started_ || neighbours_.all_ever_connected();
+  if (started_) return true;
+  if (options_.nodes_come_and_go && !view_is_ready_) return false;
+  return neighbours_.all_ever_connected() && has_all_edges();
 }
 
 // True while training or a mix is under way, whose result must not be thrown away.
@@ -67,10 +76,11 @@ bool Node::is_busy() const {
 
 void Node::begin_round() {
   between_rounds_ = false;
-  apply_pending_schedule();
+  apply_directives();
   const bool all_done = round().value() >= options_.total_rounds;
-  if (stop_requested_ || all_done) return end_run(!all_done);
-  if (pause_requested_) {
+  const RunOrder order = run_order();
+  if (order == RunOrder::kStop || all_done) return end_run(!all_done);
+  if (order == RunOrder::kPause) {
     phase_ = Phase::kPaused;
     return announce(Activity::kPaused, true);
   }
@@ -79,12 +89,13 @@ void Node::begin_round() {
                         .train_slot = schedule().is_train_slot(round()),
                         .loss = std::numeric_limits<double>::quiet_NaN()};
   round_started_ = now_;
+  choose_edges();
   if (!policy_.should_train(round(), energy_)) return enter_exchange(committed_);
   phase_ = Phase::kTraining;
   energy_.charge_round();
   record_.energy = energy_.cost_per_round();
   effects_.push_back(RecordEnergyIntent{round(), record_.energy});
-  effects_.push_back(Train{round(), committed_});
+  effects_.push_back(Train{round(), committed_, learning_rate()});
 }
 
 void Node::on(const TrainingFinished& event) {
@@ -113,7 +124,7 @@ void Node::enter_exchange(ParametersPtr own) {
   phase_ = Phase::kExchanging;
   const ModelUpdate update{round(), neighbours_.degree(), std::move(own)};
   controller_.open_exchange(update, record_.train_slot, now_);
-  if (auto to = neighbours_.connected(); !to.empty()) {
+  if (auto to = neighbours_.receivers(); !to.empty()) {
     effects_.push_back(Send{std::move(to), update});
   }
 }
@@ -188,135 +199,6 @@ void Node::on(const NodeFailed& event) {
 
 void Node::on(const Tick&) {}
 
-// ---- Neighbours ------------------------------------------------------------------------------
-
-void Node::on(const PeerConnected& event) {
-  Neighbour* peer = neighbours_.find(event.peer);
-  if (peer == nullptr) return;
-  peer->ever_connected = true;
-  peer->connected = true;
-  if (peer->incarnation != event.incarnation) peer->patience = {};
-  peer->incarnation = event.incarnation;
-  place(*peer, event.state);
-  // It missed what we sent while it was away, and its round may be waiting for it.
-  const auto& own = controller_.own_update();
-  if (own && own->round == round() && event.state.round <= round()) {
-    effects_.push_back(Send{{event.peer}, *own});
-  }
-}
-
-void Node::on(const PeerDisconnected& event) {
-  if (Neighbour* peer = neighbours_.find(event.peer)) peer->connected = false;
-}
-
-void Node::on(const PeerStateChanged& event) {
-  Neighbour* peer = neighbours_.find(event.peer);
-  if (peer != nullptr) place(*peer, event.state);
-}
-
-// Puts a neighbour where it says it is; no further than the run goes, whatever it says.
-void Node::place(Neighbour& peer, const NodeState& state) {
-  const Round last(options_.total_rounds);
-  peer.activity = state.activity;
-  peer.round = std::min(state.round, last);
-  peer.next_round = peer.round;
-}
-
-void Node::on(const UpdateReceived& event) {
-  Neighbour* peer = neighbours_.find(event.from);
-  if (peer == nullptr || phase_ == Phase::kWarmingUp) return;
-  if (event.update.round.value() >= options_.total_rounds) {
-    ++updates_rejected_;  // no node of this run sends an update of a round that the run has not
-    return;
-  }
-  peer->round = std::max(peer->round, event.update.round);
-  controller_.inbox().set_catching_up(is_behind());
-  const UpdateVerdict verdict = controller_.inbox().accept(event.from, event.update);
-  controller_.note_arrival(*peer, verdict, now_);
-  peer->next_round = std::max(peer->next_round, event.update.round.next());
-  peer->degree = event.update.degree;
-}
-
-void Node::on(const EdgeReceived&) {}
-
-void Node::on(const DirectivesReceived&) {}
-
-void Node::on(const StateRequested& event) {
-  Neighbour* peer = neighbours_.find(event.from);
-  if (peer == nullptr || !committed_) {
-    effects_.push_back(RefuseState{event.request});
-    return;
-  }
-  // It will be at our round in a moment. Expecting it there gives it the time to arrive: rounds of
-  // a few milliseconds would run away from it for ever.
-  peer->next_round = std::max(peer->next_round, round());
-  effects_.push_back(SendState{event.from, event.request, committed_state(), schedule()});
-}
-
-// ---- Operators -------------------------------------------------------------------------------
-
-void Node::on(const PauseRequested&) {
-  if (phase_ == Phase::kFinished || phase_ == Phase::kStopped) return;
-  pause_requested_ = true;
-}
-
-void Node::on(const ResumeRequested&) {
-  pause_requested_ = false;
-  if (phase_ != Phase::kPaused) return;
-  announce(Activity::kRunning, true);
-  phase_ = Phase::kWaitingForPeers;
-  start_deadline_ = now_ + options_.start_timeout;
-}
-
-void Node::on(const StopRequested&) {
-  if (phase_ == Phase::kFinished || phase_ == Phase::kStopped) return;
-  stop_requested_ = true;
-  if (phase_ == Phase::kPaused) end_run(true);
-}
-
-void Node::on(const ScheduleRequested& event) {
-  if (check_schedule(event)) pending_schedule_ = event;
-}
-
-void Node::apply_pending_schedule() {
-  if (!pending_schedule_ || pending_schedule_->effective > round()) return;
-  policy_.set_schedule(pending_schedule_->schedule);
-  pending_schedule_.reset();
-}
-
-void Node::on(const BudgetRequested& event) {
-  energy_.set_budget(event.budget);
-}
-
-void Node::on(const LeaveRequested&) {
-  if (phase_ != Phase::kWarmingUp) announce(Activity::kLeaving, true);
-}
-
-Round Node::earliest_schedule_round() const {
-  const bool round_not_begun =
-      phase_ == Phase::kWarmingUp || phase_ == Phase::kWaitingForPeers || phase_ == Phase::kPaused;
-  return round_not_begun ? round() : round().next();
-}
-
-Status Node::check_schedule(const ScheduleRequested& request) const {
-  if (auto valid = request.schedule.validate(); !valid) return valid;
-  if (phase_ == Phase::kFinished || phase_ == Phase::kStopped || phase_ == Phase::kFailed) {
-    return fail(ErrorCode::kPreconditionFailed, "the run has ended at round " + to_string(round()) +
-                                                    "; a schedule cannot change any more");
-  }
-  if (request.effective < earliest_schedule_round()) {
-    return fail(ErrorCode::kPreconditionFailed,
-                "round " + to_string(request.effective) + " has begun or is over here; the first " +
-                    "round that can change is " + to_string(earliest_schedule_round()));
-  }
-  if (request.effective.value() >= options_.total_rounds) {
-    return fail(ErrorCode::kPreconditionFailed,
-                "round " + to_string(request.effective) + " is past the run's last round; it has " +
-                    std::to_string(options_.total_rounds) + " rounds, from 0");
-  }
-  return {};
-}
-
 void Node::set_fixed_deadline(std::optional<Duration> fixed) {
   options_.fixed_deadline = fixed;
   controller_.deadline_rule().set_fixed(fixed);
@@ -332,6 +214,10 @@ void Node::set_quorum(double quorum) {
 Phase Node::phase() const {
   const bool behind = fetching_from_ || fetched_ || jump_to_;
   return behind && is_active() && phase_ != Phase::kTraining ? Phase::kCatchingUp : phase_;
+}
+
+bool Node::is_at_work() const {
+  return phase_ == Phase::kTraining || phase_ == Phase::kExchanging || phase_ == Phase::kMixing;
 }
 
 ModelUpdate Node::committed_state() const {

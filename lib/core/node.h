@@ -10,6 +10,9 @@
 //   exchange  the update x(t+1/2) is ready; send it, collect the neighbours'        -> Send
 //   mix       all in, or the deadline has come (or else: round_rules.h)             -> Mix
 //   commit    x(t+1) is the committed model                                         -> Commit
+// Operators steer one node by events of its own, and the whole run by directives, which spread from
+// node to node and take effect in a named round (directive_board.h). Where nodes come and go, the
+// two ends of an edge first agree on the round from which it is used (topology/edge_agreement.h).
 // A neighbour more than one round ahead (in mode async: more than the staleness) shows that this
 // node fell behind: it fetches that neighbour's state, mixes it in equal parts with its own, and
 // jumps.
@@ -23,18 +26,29 @@
 #include "base/error.h"
 #include "base/ids.h"
 #include "base/units.h"
+#include "core/directive_board.h"
 #include "core/effect.h"
 #include "core/energy_budget.h"
 #include "core/event.h"
 #include "core/neighbourhood.h"
 #include "core/round_controller.h"
+#include "core/topology/edge_agreement.h"
 #include "core/training_policy.h"
 
 namespace skiptrain::core {
 
+// epidemic:S instead of edges that stay; see topology/epidemic.h.
+struct EpidemicOptions {
+  std::uint32_t receivers = 1;  // S
+  std::uint64_t seed = 0;
+};
+
 struct NodeOptions {
   NodeId id;
+  // Known from the start; with epidemic exchange all other nodes. Empty if nodes come and go.
   std::vector<NodeId> neighbours;
+  bool nodes_come_and_go = false;  // neighbours come by NeighboursWanted
+  std::optional<EpidemicOptions> epidemic;
   std::uint64_t total_rounds = 0;  // T
   std::uint64_t run_seed = 0;
   Schedule schedule;
@@ -44,7 +58,8 @@ struct NodeOptions {
   std::optional<Duration> fixed_deadline;  // nullopt: automatic
   RoundRules rules;                        // valid
   Duration start_timeout = std::chrono::seconds(60);
-  std::uint64_t evaluate_every = 0;  // rounds; 0: only at the end
+  std::uint64_t evaluate_every = 0;   // rounds; 0: only at the end
+  std::vector<Directive> directives;  // known from before a restart
 };
 
 enum class Phase {
@@ -82,9 +97,15 @@ class Node {
   // What an operator may look at. Cheap; call from the driver's thread.
   Phase phase() const;
   Round round() const { return controller_.round(); }
+  // Training, exchanging or mixing: in a round that began and has not ended.
+  bool is_at_work() const;
   const NodeOptions& options() const { return options_; }
   const Schedule& schedule() const { return policy_.schedule(); }
-  const std::optional<ScheduleRequested>& pending_schedule() const { return pending_schedule_; }
+  const DirectiveBoard& directives() const { return directives_; }
+  // The learning rate that a directive set; nullopt: the configured one.
+  std::optional<double> learning_rate() const { return directives_.learning_rate_at(round()); }
+  // From when on the edge to a linked node is used; nullopt: not agreed, or edges are fixed.
+  std::optional<Round> edge_agreed_from(NodeId peer) const;
   const TrainingPolicy& policy() const { return policy_; }
   const EnergyBudget& energy() const { return energy_; }
   const Neighbourhood& neighbours() const { return neighbours_; }
@@ -109,10 +130,16 @@ class Node {
   };
   std::optional<Waiting> waiting() const;
 
-  // The first round that a new schedule could still apply to.
-  Round earliest_schedule_round() const;
-  // Why `request` cannot be granted; to be asked before stepping with it.
-  Status check_schedule(const ScheduleRequested& request) const;
+  // The first round that a directive could still apply to on this node.
+  Round earliest_directive_round() const;
+  // The first that it could still apply to on every node, if the graph has this diameter: news take
+  // a round per hop at most, for they travel ahead of the next update, and no node is more than a
+  // round ahead of a neighbour.
+  Round safe_directive_round(std::uint64_t diameter) const;
+  // What takes back the pause in force: the round to issue RunOrder::kRun for.
+  Round resume_round() const;
+  // Why it cannot be granted; to be asked before stepping with it.
+  Status check_directive(const DirectiveIssued& request) const;
 
   void set_fixed_deadline(std::optional<Duration> fixed);
   // Above 0 to 1; for the round in progress, too.
@@ -126,6 +153,8 @@ class Node {
   void on(const PeerDisconnected& event);
   void on(const PeerStateChanged& event);
   void on(const UpdateReceived& event);
+  void on(const NeighboursWanted& event);
+  void on(const MemberGone& event);
   void on(const EdgeReceived& event);
   void on(const DirectivesReceived& event);
   void on(const StateRequested& event);
@@ -138,7 +167,7 @@ class Node {
   void on(const PauseRequested& event);
   void on(const ResumeRequested& event);
   void on(const StopRequested& event);
-  void on(const ScheduleRequested& event);
+  void on(const DirectiveIssued& event);
   void on(const BudgetRequested& event);
   void on(const LeaveRequested& event);
 
@@ -150,8 +179,21 @@ class Node {
   void close_exchange();
   void commit(ParametersPtr parameters, Round next);
   void end_run(bool stopped);
-  void apply_pending_schedule();
   void announce(Activity activity, bool to_neighbours);
+
+  // What operators and directives want of this node now.
+  RunOrder run_order() const;
+  void leave_pause();
+  void apply_directives();
+  void learn(const std::vector<Directive>& directives, std::optional<NodeId> from);
+
+  bool is_async() const { return options_.rules.mode == RoundMode::kAsync; }
+  // The edges of the round that begins.
+  void choose_edges();
+  bool has_all_edges() const;
+  bool expects_update(NodeId from, Round round) const;
+  void send(const EdgeMessages& messages);
+  void update_links();
 
   void place(Neighbour& peer, const NodeState& state);
   bool is_active() const;
@@ -161,13 +203,15 @@ class Node {
   bool wants_fetch() const;
   void fetch_if_behind();
   void apply_fetched_state();
-  void take_over_schedule(const StateFetched& fetched);
 
   NodeOptions options_;
   Neighbourhood neighbours_;
+  std::optional<EdgeAgreement> edges_;  // where nodes come and go, unless by epidemic exchange
+  bool view_is_ready_ = false;          // by NeighboursWanted
   RoundController controller_;
   TrainingPolicy policy_;
   EnergyBudget energy_;
+  DirectiveBoard directives_;
 
   Phase phase_ = Phase::kWarmingUp;  // never kCatchingUp: see phase()
   Activity activity_ = Activity::kRunning;
@@ -187,7 +231,6 @@ class Node {
 
   bool pause_requested_ = false;
   bool stop_requested_ = false;
-  std::optional<ScheduleRequested> pending_schedule_;
   std::uint64_t train_rounds_ = 0;
   std::uint64_t updates_missed_ = 0;
   std::uint64_t updates_rejected_ = 0;

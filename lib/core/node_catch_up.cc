@@ -51,7 +51,6 @@ void Node::apply_fetched_state() {
     ++updates_rejected_;
     return;
   }
-  take_over_schedule(fetched);
   const bool round_begun = phase_ == Phase::kExchanging;
   if (!round_begun) {
     record_ = RoundRecord{.loss = std::numeric_limits<double>::quiet_NaN()};
@@ -68,12 +67,6 @@ void Node::apply_fetched_state() {
                                   {fetched.from, 0.5, fetched.state.parameters}};
   std::ranges::sort(inputs, {}, &MixInput::from);
   effects_.push_back(Mix{round(), options_.id, std::move(inputs)});
-}
-
-void Node::take_over_schedule(const StateFetched& fetched) {
-  if (!fetched.schedule || *fetched.schedule == schedule() || !fetched.schedule->validate()) return;
-  policy_.set_schedule(*fetched.schedule);
-  effects_.push_back(Warn{"took over the schedule of node " + to_string(fetched.from)});
 }
 
 }  // namespace skiptrain::core

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "core/topology/epidemic.h"
 #include "core/topology/mixing_matrix.h"
 
 namespace skiptrain::core {
@@ -43,7 +44,9 @@ void RoundController::note_arrival(Neighbour& from, UpdateVerdict verdict, Insta
 
 bool RoundController::is_awaited(const Neighbour& neighbour) const {
   if (is_async()) {
-    return neighbour.connected && neighbour.activity == Activity::kRunning &&
+    // Whoever draws its receivers anew does so by its own clock: anyone's update may be next.
+    const bool may_send = neighbour.in_edge || uniform_;
+    return may_send && neighbour.connected && neighbour.activity == Activity::kRunning &&
            neighbour.next_round.value() + rules_.max_staleness >= round().value();
   }
   const bool given_up = rules_.mode == RoundMode::kDeadline && neighbour.patience.is_spent();
@@ -63,7 +66,7 @@ std::vector<NodeId> RoundController::waiting_for(const Neighbourhood& neighbours
 }
 
 bool RoundController::is_waiting(const Neighbourhood& neighbours) const {
-  if (is_async()) return neighbours.degree() > 0 && !inbox_.has_any();
+  if (is_async()) return neighbours.may_have_neighbours() && !inbox_.has_any();
   if (rules_.quorum == 1.0) {
     return std::ranges::any_of(neighbours.all(), [this](const auto& entry) {
       return holds_open_for(entry.first, entry.second);
@@ -80,13 +83,14 @@ bool RoundController::is_waiting(const Neighbourhood& neighbours) const {
 bool RoundController::anybody_takes_part(const Neighbourhood& neighbours) const {
   return std::ranges::any_of(neighbours.all(), [this](const auto& entry) {
     const Neighbour& neighbour = entry.second;
-    const bool passed_us = neighbour.connected && neighbour.next_round > round();
+    const bool passed_us =
+        neighbour.in_edge && neighbour.connected && neighbour.next_round > round();
     return passed_us || is_awaited(neighbour);
   });
 }
 
 bool RoundController::is_alone(const Neighbourhood& neighbours) const {
-  return neighbours.degree() > 0 && !inbox_.has_any() && !anybody_takes_part(neighbours);
+  return neighbours.may_have_neighbours() && !inbox_.has_any() && !anybody_takes_part(neighbours);
 }
 
 std::optional<Instant> RoundController::deadline(const Neighbourhood& neighbours) const {
@@ -156,12 +160,14 @@ std::vector<MixInput> RoundController::close(Neighbourhood& neighbours, RoundRec
   learn_from_wait(neighbours, record);
 
   double own_weight = 1.0;
+  const std::size_t usable = inbox_.usable();
   std::vector<MixInput> inputs;
-  inputs.reserve(inbox_.current().size() + 1);
+  inputs.reserve(usable + 1);
   for (auto& [id, neighbour] : neighbours.all()) {
     neighbour.last_weight = 0.0;
     if (ModelUpdate* update = inbox_.find(id)) {
-      const double weight = metropolis_hastings_weight(own_->degree, update->degree);
+      const double weight = uniform_ ? epidemic_weight(usable)
+                                     : metropolis_hastings_weight(own_->degree, update->degree);
       neighbour.last_weight = weight;
       inputs.push_back({id, weight, std::move(update->parameters)});
       own_weight -= weight;

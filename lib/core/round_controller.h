@@ -62,10 +62,14 @@ class RoundController {
   // True if the exchange should end now: nobody is left to wait for, or the deadline has come.
   bool should_close(const Neighbourhood& neighbours, Instant now) const;
 
-  // Ends the exchange: the terms of the mix in NodeId order, with Metropolis-Hastings weights; a
-  // missing neighbour's weight stays with our own update. Fills in the record's waiting time,
-  // missing neighbours and deadline_hit, and notes each neighbour's weight.
+  // Ends the exchange: the terms of the mix in NodeId order, with Metropolis-Hastings weights (or
+  // equal ones); a missing neighbour's weight stays with our own update. Fills in the record's
+  // waiting time, missing neighbours and deadline_hit, and notes each neighbour's weight.
   std::vector<MixInput> close(Neighbourhood& neighbours, RoundRecord& record, Instant now);
+
+  // From now on a mix is the mean of the updates that came and the own one, as epidemic exchange
+  // wants it, and not weighted by Metropolis-Hastings.
+  void mix_uniformly() { uniform_ = true; }
 
   // Moves the clock to `round`, forwards only, and forgets our own update.
   void advance_to(Round round);
@@ -86,6 +90,7 @@ class RoundController {
   RoundDeadline deadline_rule_;
   std::optional<ModelUpdate> own_;
   bool exchanging_ = false;
+  bool uniform_ = false;
   bool train_slot_ = false;
   Instant exchange_started_{};
   Instant last_arrival_{};      // of an update of this round, since the exchange started

@@ -30,9 +30,9 @@ ModelUpdate* UpdateInbox::find(NodeId from) {
   return entry != current_.end() && entry->second.parameters ? &entry->second : nullptr;
 }
 
-bool UpdateInbox::has_any() const {
-  return std::ranges::any_of(
-      current_, [](const auto& entry) { return entry.second.parameters != nullptr; });
+std::size_t UpdateInbox::usable() const {
+  return static_cast<std::size_t>(std::ranges::count_if(
+      current_, [](const auto& entry) { return entry.second.parameters != nullptr; }));
 }
 
 bool UpdateInbox::is_too_old(Round tag) const {

@@ -46,8 +46,9 @@ class UpdateInbox {
   void set_catching_up(bool catching_up) { catching_up_ = catching_up; }
 
   bool has(NodeId from) const { return current_.contains(from); }
-  // True if there is something to mix.
-  bool has_any() const;
+  // How many updates there are to mix.
+  std::size_t usable() const;
+  bool has_any() const { return usable() > 0; }
   // The update of a neighbour to mix in this round; nullptr: none yet. A mix may take its parameters
   // away: that it came is still known then, and another one is a duplicate.
   ModelUpdate* find(NodeId from);

@@ -70,13 +70,14 @@ std::span<float> Workspace::velocity_for(NodeState& state) {
   return scratch_velocity_;
 }
 
-double Workspace::step(std::span<const std::uint32_t> samples, std::span<float> velocity) {
+double Workspace::step(std::span<const std::uint32_t> samples, std::span<float> velocity,
+                       double learning_rate) {
   batch_.fill(*setup_.train, samples);
   flat_.zero_gradients();
   const at::Tensor loss =
       torch::cross_entropy_loss(model_->forward(batch_.images()), batch_.labels());
   loss.backward();
-  const SgdOptions sgd{setup_.options.lr, setup_.options.momentum, setup_.options.weight_decay};
+  const SgdOptions sgd{learning_rate, setup_.options.momentum, setup_.options.weight_decay};
   for (const FlatModule::Run& run : flat_.trainable()) {
     sgd_step(sgd, flat_.values().subspan(run.offset, run.count),
              flat_.gradients().subspan(run.offset, run.count),
@@ -92,6 +93,7 @@ Result<Workspace::Progress> Workspace::run_local_steps(const ports::TrainRequest
   MinibatchSampler sampler(
       state.samples, options.batch_size,
       derive_seed({options.seed, kMinibatchStream, state.node.value(), request.round.value()}));
+  const double learning_rate = request.learning_rate.value_or(options.lr);
   Progress progress;
   progress.steps = options.local_epochs != 0
                        ? std::uint64_t{options.local_epochs} * sampler.batches_per_pass()
@@ -99,7 +101,7 @@ Result<Workspace::Progress> Workspace::run_local_steps(const ports::TrainRequest
   for (std::uint64_t i = 0; i < progress.steps; ++i) {
     if (request.cancel.stop_requested()) return cancelled();
     const auto samples = sampler.next();
-    const double loss = step(samples, velocity);
+    const double loss = step(samples, velocity, learning_rate);
     if (!std::isfinite(loss)) {
       return fail(ErrorCode::kNumeric, "the loss of local step " + std::to_string(i) +
                                            " of round " + to_string(request.round) +

@@ -73,7 +73,8 @@ class Workspace {
   Result<Progress> run_local_steps(const ports::TrainRequest& request, const NodeState& state,
                                    std::span<float> velocity);
   // One minibatch of SGD; the loss before the step.
-  double step(std::span<const std::uint32_t> samples, std::span<float> velocity);
+  double step(std::span<const std::uint32_t> samples, std::span<float> velocity,
+              double learning_rate);
 
   const TrainingSetup& setup_;
   std::unique_ptr<Model> model_;

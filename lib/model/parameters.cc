@@ -58,6 +58,8 @@ class PooledBlocks {
     release(block);
   }
 
+  void keep(std::size_t keep);
+
   // Makes the object at `place`, in a block, with its data behind it.
   void construct(Parameters* place) const {
     const auto end = reinterpret_cast<std::uintptr_t>(place + 1);
@@ -81,6 +83,20 @@ class PooledBlocks {
 
 void Parameters::Free::operator()(float* data) const {
   if (owned) ::operator delete[](data, std::align_val_t(kAlignment));
+}
+
+void PooledBlocks::keep(std::size_t keep) {
+  std::vector<std::byte*> surplus;
+  {
+    const std::lock_guard lock(mutex_);
+    keep_ = keep;
+    idle_.reserve(keep);  // so that give_back(), called by a destructor, need not allocate
+    while (idle_.size() > keep) {
+      surplus.push_back(idle_.back());
+      idle_.pop_back();
+    }
+  }
+  for (std::byte* block : surplus) release(block);
 }
 
 Parameters::Parameters(std::size_t count)
@@ -114,6 +130,10 @@ struct BlockAllocator {
 
 ParametersPool::ParametersPool(std::size_t parameter_count, std::size_t keep)
     : blocks_(std::make_shared<PooledBlocks>(parameter_count, keep)) {}
+
+void ParametersPool::keep(std::size_t keep) {
+  blocks_->keep(keep);
+}
 
 std::size_t ParametersPool::parameter_count() const {
   return blocks_->parameter_count();

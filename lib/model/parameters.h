@@ -57,6 +57,8 @@ class ParametersPool {
   ParametersPool(std::size_t parameter_count, std::size_t keep);
 
   std::size_t parameter_count() const;
+  // How many idle buffers are kept from now on.
+  void keep(std::size_t keep);
   // Contents undefined. Never null; throws std::bad_alloc as `new` does.
   MutableParametersPtr acquire();
 

@@ -58,8 +58,52 @@ Status Driver::attach(Machinery machinery) {
     }
     // The node announces its round before the first Hello is sent.
     step(machinery.ready);
-    return transport()->start([this](core::Event event) { post(std::move(event)); });
+    auto listening = transport()->start([this](core::Event event) { post(std::move(event)); });
+    if (!listening || !machinery.cluster) return listening;
+    return start_cluster(machinery);
   });
+}
+
+Status Driver::start_cluster(Machinery& machinery) {
+  cluster_ = std::make_unique<Cluster>(
+      loop_, *std::move(machinery.cluster),
+      Cluster::Callbacks{.to_node = [this](const core::Event& event) { step(event); },
+                         .addresses_changed = [this] { link_to(node_.neighbours().linked()); },
+                         .fatal = std::move(machinery.fatal),
+                         .incarnation_raised = std::move(machinery.incarnation_raised)});
+  return cluster_->start(transport()->address());
+}
+
+void Driver::link_to(const std::vector<NodeId>& peers) {
+  transport_->link_to(cluster_->addresses(peers));
+}
+
+Status Driver::force_leave(NodeId member) {
+  return on_loop([&]() -> Status {
+    if (!cluster_) {
+      return fail(ErrorCode::kPreconditionFailed,
+                  "the nodes of this cluster are listed in its config; none joins or leaves");
+    }
+    if (cluster_->membership().find(member) == nullptr) {
+      return fail(ErrorCode::kNotFound, "node " + to_string(member) + " is no member");
+    }
+    if (member == node_.options().id) {
+      return fail(ErrorCode::kPreconditionFailed,
+                  "this is node " + to_string(member) + " itself; skipctl leave takes it out");
+    }
+    cluster_->step(core::ForceLeaveRequested{member});
+    return {};
+  });
+}
+
+std::future<void> Driver::leave_cluster() {
+  auto done = std::make_shared<std::promise<void>>();
+  auto result = done->get_future();
+  asio::post(loop_, [this, done] {
+    if (!cluster_) return done->set_value();
+    cluster_->leave([done] { done->set_value(); });
+  });
+  return result;
 }
 
 void Driver::stop() {
@@ -67,6 +111,7 @@ void Driver::stop() {
   cancel();
   if (loop_thread_.joinable()) {
     on_loop([this] { step(core::LeaveRequested{}); });
+    if (cluster_) cluster_->stop_gossip();
     if (const auto transport = this->transport()) transport->stop();
   }
   compute_.join();
@@ -182,7 +227,8 @@ void Driver::perform(const core::RecordEnergyIntent&) {
 void Driver::perform(const core::Train& effect) {
   compute([this, effect, meter = meter_] {
     const auto before = meter ? meter->read_total() : Result<WattHours>{};
-    auto outcome = trainer_->train({effect.round, effect.start, cancel_.get_token()});
+    auto outcome =
+        trainer_->train({effect.round, effect.start, cancel_.get_token(), effect.learning_rate});
     if (cancel_.stop_requested()) return;
     if (!outcome) {
       post(core::TrainingFailed{effect.round, outcome.error().message});
@@ -211,12 +257,19 @@ void Driver::perform(const core::SendEdge& effect) {
   transport_->send_edge(effect.message);
 }
 
+void Driver::perform(const core::RecordDirectives& effect) {
+  for (const core::Directive& directive : effect.news) {
+    spdlog::info("directive: {}", core::to_string(directive));
+  }
+}
+
 void Driver::perform(const core::SendDirectives& effect) {
   transport_->send_directives(effect.to, effect.directives);
 }
 
-// Where the nodes are listed in the config there is nothing to open or close.
-void Driver::perform(const core::LinkTo&) {}
+void Driver::perform(const core::LinkTo& effect) {
+  if (cluster_) link_to(effect.peers);
+}
 
 void Driver::perform(const core::Mix& effect) {
   const auto run = [this, effect] {

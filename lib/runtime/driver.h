@@ -16,6 +16,7 @@
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include <asio/executor_work_guard.hpp>
 #include <asio/io_context.hpp>
@@ -30,6 +31,7 @@
 #include "ports/energy_meter.h"
 #include "ports/trainer.h"
 #include "ports/transport.h"
+#include "runtime/cluster.h"
 #include "runtime/history.h"
 
 namespace skiptrain::runtime {
@@ -44,9 +46,13 @@ struct DriverOptions {
 // What a node is driven with, once its model and data are loaded.
 struct Machinery {
   std::unique_ptr<ports::Trainer> trainer;
-  std::unique_ptr<ports::Transport> transport;
+  std::shared_ptr<ports::Transport> transport;
   std::unique_ptr<ports::EnergyMeter> meter;  // null: the energy model's estimate is charged
   core::ModelReady ready;
+  std::optional<ClusterMachinery> cluster;  // where nodes come and go
+  // Why the daemon cannot go on, and that this node counts as started so often; on the loop thread.
+  std::function<void(const Error&)> fatal = [](const Error&) {};
+  std::function<void(Incarnation)> incarnation_raised = [](Incarnation) {};
 };
 
 // The newest evaluation, with the round the model was at.
@@ -84,6 +90,19 @@ class Driver {
   auto inspect(Look look) {
     return on_loop([this, look = std::move(look)] { return look(std::as_const(node_)); });
   }
+  // As `inspect`, with the cluster too; nullptr where the nodes are listed in the config, and while
+  // warming up.
+  template <typename Look>
+  auto inspect_cluster(Look look) {
+    return on_loop([this, look = std::move(look)] {
+      return look(std::as_const(node_), static_cast<const Cluster*>(cluster_.get()));
+    });
+  }
+  // An operator says that `member` will not come back. kPreconditionFailed where nodes do not come
+  // and go, kNotFound if it is no member.
+  Status force_leave(NodeId member);
+  // Says goodbye to the cluster; ready when that was heard or its time is over.
+  std::future<void> leave_cluster();
   // Checks and steps in one go, so that nothing comes between: if `check(node)` is an error it is
   // returned, else the node steps with `event` and `look(node)` is returned.
   template <typename Check, typename Look>
@@ -126,6 +145,8 @@ class Driver {
   }
 
   void step(const core::Event& event);
+  Status start_cluster(Machinery& machinery);
+  void link_to(const std::vector<NodeId>& peers);
   void arm_timer();
   // Runs `work` on the compute thread; bugs that throw there become NodeFailed. If it is cancelled
   // before it starts, or throws, `dropped` runs there instead.
@@ -137,6 +158,7 @@ class Driver {
   void perform(const core::Train& effect);
   void perform(const core::Send& effect);
   void perform(const core::SendEdge& effect);
+  void perform(const core::RecordDirectives& effect);
   void perform(const core::SendDirectives& effect);
   void perform(const core::LinkTo& effect);
   void perform(const core::Mix& effect);
@@ -156,7 +178,8 @@ class Driver {
   asio::io_context loop_;
   asio::executor_work_guard<asio::io_context::executor_type> loop_alive_;
   asio::steady_timer timer_;
-  std::optional<Instant> armed_;  // when the timer goes off
+  std::optional<Instant> armed_;      // when the timer goes off
+  std::unique_ptr<Cluster> cluster_;  // loop thread
   asio::thread_pool compute_{1};
   std::thread loop_thread_;
   std::stop_source cancel_;

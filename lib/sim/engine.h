@@ -94,6 +94,7 @@ class Simulation::Engine {
   void perform(Position position, core::FetchState& effect);
   void perform(Position position, core::SendState& effect);
   void perform(Position position, core::SendEdge& effect);
+  void perform(Position position, core::RecordDirectives& effect);
   void perform(Position position, core::SendDirectives& effect);
   void perform(Position position, core::LinkTo& effect);
   void perform(Position position, core::RefuseState& effect);

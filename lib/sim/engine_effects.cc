@@ -52,6 +52,7 @@ void Simulation::Engine::perform(Position position, core::Train& effect) {
   if (!planned && !made_up_failure(position, options_.faults.training_failure)) {
     node.job.request.round = effect.round;
     node.job.request.start = std::move(effect.start);
+    node.job.request.learning_rate = effect.learning_rate;
     node.is_training = true;
     workers_.submit(node.job, position);
   }
@@ -113,6 +114,9 @@ void Simulation::Engine::perform(Position position, core::SendEdge& effect) {
   network_.send(there, core::EdgeReceived{effect.message}, kMessageOverheadBytes);
 }
 
+// They last for as long as the simulation.
+void Simulation::Engine::perform(Position, core::RecordDirectives&) {}
+
 void Simulation::Engine::perform(Position position, core::SendDirectives& effect) {
   for (const NodeId to : effect.to) {
     network_.send(network_.find(position, position_of(to)),
@@ -172,8 +176,7 @@ void Simulation::Engine::fail_fetch(Position asker, const std::string& reason) {
 void Simulation::Engine::perform(Position position, core::SendState& effect) {
   const Bytes bytes = effect.state.parameters->size() * sizeof(float) + kMessageOverheadBytes;
   network_.send(network_.find(position, position_of(effect.to)),
-                core::StateFetched{id_of(position), effect.state, effect.schedule}, bytes,
-                effect.request);
+                core::StateFetched{id_of(position), effect.state}, bytes, effect.request);
 }
 
 void Simulation::Engine::perform(Position position, core::RefuseState& effect) {

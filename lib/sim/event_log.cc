@@ -52,6 +52,14 @@ struct EventWords {
   std::string operator()(const core::PeerStateChanged& e) const {
     return "node " + to_string(e.peer) + " is " + place(e.state);
   }
+  std::string operator()(const core::NeighboursWanted& e) const {
+    std::string text = e.ready ? "wants" : "not ready, wants";
+    for (const NodeId node : e.neighbours) text += " " + to_string(node);
+    return text;
+  }
+  std::string operator()(const core::MemberGone& e) const {
+    return "member " + to_string(e.member) + " is gone";
+  }
   std::string operator()(const core::UpdateReceived& e) const {
     return "update of round " + to_string(e.update.round) + " from " + to_string(e.from);
   }
@@ -85,8 +93,8 @@ struct EventWords {
   std::string operator()(const core::PauseRequested&) const { return "pause"; }
   std::string operator()(const core::ResumeRequested&) const { return "resume"; }
   std::string operator()(const core::StopRequested&) const { return "stop"; }
-  std::string operator()(const core::ScheduleRequested& e) const {
-    return "schedule from round " + to_string(e.effective);
+  std::string operator()(const core::DirectiveIssued& e) const {
+    return "directive from round " + to_string(e.effective);
   }
   std::string operator()(const core::BudgetRequested&) const { return "budget"; }
   std::string operator()(const core::LeaveRequested&) const { return "leave"; }
@@ -104,6 +112,9 @@ struct EffectWords {
   }
   std::string operator()(const core::SendEdge& e) const {
     return "tell " + to_string(e.message.peer) + ": " + words(e.message);
+  }
+  std::string operator()(const core::RecordDirectives& e) const {
+    return "record " + words(e.news);
   }
   std::string operator()(const core::SendDirectives& e) const {
     std::string text = "send " + words(e.directives) + " to";

@@ -70,7 +70,8 @@ Result<ports::TrainOutcome> QuadraticTrainer::train(const ports::TrainRequest& r
                                                  std::to_string(start.size()) + ": must be " +
                                                  std::to_string(options.dimension));
   }
-  const double keep = 1.0 - options.learning_rate;
+  const double learning_rate = request.learning_rate.value_or(options.learning_rate);
+  const double keep = 1.0 - learning_rate;
   double kept = 1.0;          // (1 - lr)^k
   double kept_squares = 0.0;  // sum over j < k of (1 - lr)^(2 j)
   for (std::uint64_t j = 0; j < options.local_steps; ++j) {
@@ -88,7 +89,7 @@ Result<ports::TrainOutcome> QuadraticTrainer::train(const ports::TrainRequest& r
   }
   if (options.noise > 0) {
     Rng rng(derive_seed({options.run_seed, kNoiseStream, position_, request.round.value()}));
-    const double deviation = options.learning_rate * options.noise * std::sqrt(kept_squares);
+    const double deviation = learning_rate * options.noise * std::sqrt(kept_squares);
     for (float& value : values) value += static_cast<float>(deviation * rng.normal());
   }
   if (!all_finite(values)) {

@@ -24,7 +24,6 @@ std::vector<std::pair<const char*, int>> common_args(const TransportConfig& conf
       {GRPC_ARG_KEEPALIVE_TIMEOUT_MS, milliseconds(kKeepaliveTimeout)},
       {GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1},
       {GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0},
-      {GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, kMaxMessageBytes},
       {GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, static_cast<int>(tuning.lookahead_bytes)},
       {GRPC_ARG_HTTP2_MAX_FRAME_SIZE, static_cast<int>(tuning.http2_frame_bytes)},
       {GRPC_ARG_HTTP2_WRITE_BUFFER_SIZE, static_cast<int>(tuning.write_buffer_bytes)},
@@ -42,9 +41,10 @@ std::vector<std::pair<const char*, int>> common_args(const TransportConfig& conf
 }  // namespace
 
 std::shared_ptr<grpc::Channel> make_channel(const std::string& address,
-                                            const TransportConfig& config) {
+                                            const TransportConfig& config, int max_message_bytes) {
   grpc::ChannelArguments args;
   for (const auto& [name, value] : common_args(config)) args.SetInt(name, value);
+  args.SetInt(GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, max_message_bytes);
   args.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   args.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
   args.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
@@ -55,6 +55,7 @@ std::shared_ptr<grpc::Channel> make_channel(const std::string& address,
 
 void configure_server(grpc::ServerBuilder& builder, const TransportConfig& config) {
   for (const auto& [name, value] : common_args(config)) builder.AddChannelArgument(name, value);
+  builder.AddChannelArgument(GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, kMaxServerMessageBytes);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
                              milliseconds(kMinPingInterval));
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxStreamsPerConnection);

@@ -7,9 +7,9 @@
 namespace skiptrain::transport {
 
 DialledStream::DialledStream(std::shared_ptr<StreamListener> listener, ParametersPool& pool,
-                             std::shared_ptr<grpc::Channel> channel, NodeId peer)
-    : ExchangeStream(std::move(listener), pool), stub_(std::move(channel)) {
-  set_peer(peer);
+                             std::shared_ptr<grpc::Channel> channel, LinkPtr link)
+    : ExchangeStream(std::move(listener), pool), channel_(std::move(channel)), stub_(channel_) {
+  set_link(std::move(link));
 }
 
 void DialledStream::start(const wire::Hello& hello) {

@@ -18,14 +18,15 @@ namespace skiptrain::transport {
 class DialledStream : public ExchangeStream,
                       private grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
  public:
-  // `peer` is who should answer.
+  // `link` is of the peer that should answer.
   DialledStream(std::shared_ptr<StreamListener> listener, ParametersPool& pool,
-                std::shared_ptr<grpc::Channel> channel, NodeId peer);
+                std::shared_ptr<grpc::Channel> channel, LinkPtr link);
 
   // Connects and says `hello`. Once.
   void start(const wire::Hello& hello);
 
   bool dialled_by_us() const override { return true; }
+  std::shared_ptr<grpc::Channel> channel() const override { return channel_; }
 
  private:
   void start_read(grpc::ByteBuffer* into) override { StartRead(into); }
@@ -40,6 +41,7 @@ class DialledStream : public ExchangeStream,
   void OnWritesDoneDone(bool ok) override { write_done(ok); }
   void OnDone(const grpc::Status& status) override;
 
+  const std::shared_ptr<grpc::Channel> channel_;
   grpc::GenericStub stub_;
   grpc::ClientContext context_;
   StreamPtr self_;

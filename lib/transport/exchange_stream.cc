@@ -2,8 +2,6 @@
 
 #include <utility>
 
-#include "transport/transport_config.h"
-
 namespace skiptrain::transport {
 
 ExchangeStream::ExchangeStream(std::shared_ptr<StreamListener> listener, ParametersPool& pool)
@@ -29,28 +27,44 @@ std::size_t ExchangeStream::send_update(OutgoingUpdatePtr update) {
   {
     const std::lock_guard lock(mutex_);
     if (closing_ || read_closed_) return 0;
-    const bool started = next_message_ > 0;
-    if (updates_.size() + (ending_update_ ? 1 : 0) >= kMaxQueuedUpdates) {
-      // The oldest that the peer has seen nothing of; one begun must be ended.
-      updates_.erase(updates_.begin() + (started ? 1 : 0));
-      dropped = 1;
-    }
-    updates_.push_back(std::move(update));
+    dropped = queue_.push(std::move(update));
   }
   pump();
   return dropped;
 }
 
-void ExchangeStream::close(const std::optional<wire::Goodbye>& goodbye) {
+template <typename Message>
+void ExchangeStream::send_queued(const Message& message) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (closing_ || read_closed_) return;
+    queue_.push(message);
+  }
+  pump();
+}
+
+void ExchangeStream::send_edge(const core::EdgeMessage& message) {
+  send_queued(message);
+}
+
+void ExchangeStream::send_directives(const std::vector<core::Directive>& directives) {
+  send_queued(directives);
+}
+
+void ExchangeStream::close(const std::optional<wire::Goodbye>& goodbye, Rest rest) {
   deaf_ = true;
   {
     const std::lock_guard lock(mutex_);
     if (closing_) return;
     closing_ = true;
     if (goodbye) goodbye_ = make_message(wire::encode_frame(*goodbye));
-    hello_.reset();
     state_.reset();
-    updates_.clear();
+    if (rest == Rest::kSay && goodbye) {
+      queue_.drop_updates();
+    } else {
+      hello_.reset();
+      queue_.clear();
+    }
   }
   pump();
 }
@@ -98,21 +112,21 @@ ExchangeStream::Step ExchangeStream::choose_step() {
     return Step::kRelease;
   }
   if (writes_ended_) return Step::kNothing;
-  const bool has_message = goodbye_ || hello_ || state_ || !updates_.empty();
+  const bool has_message = goodbye_ || hello_ || state_ || !queue_.empty();
   if (closing_ && !goodbye_) {
     writes_ended_ = true;
     writing_ = end_writes_is_write();
     return Step::kEndWrites;
   }
   if (!has_message) return Step::kNothing;
-  if (goodbye_) {
-    outgoing_ = *std::exchange(goodbye_, std::nullopt);
-  } else if (hello_) {
+  if (hello_) {
     outgoing_ = *std::exchange(hello_, std::nullopt);
-  } else if (!updates_.empty()) {
+  } else if (!queue_.empty()) {
     // Before an announcement: "finished" must not overtake the last update, nor cut into its
     // chunks.
-    take_next_update_message();
+    outgoing_ = queue_.take();
+  } else if (goodbye_) {
+    outgoing_ = *std::exchange(goodbye_, std::nullopt);
   } else {
     outgoing_ = *std::exchange(state_, std::nullopt);
   }
@@ -120,21 +134,11 @@ ExchangeStream::Step ExchangeStream::choose_step() {
   return Step::kWrite;
 }
 
-void ExchangeStream::take_next_update_message() {
-  const OutgoingUpdate& update = *updates_.front();
-  outgoing_ = update.messages[next_message_++];
-  if (next_message_ == update.messages.size()) {
-    updates_.pop_front();
-    next_message_ = 0;
-    ending_update_ = true;
-  }
-}
-
 void ExchangeStream::write_done(bool ok) {
   {
     const std::lock_guard lock(mutex_);
     writing_ = false;
-    ending_update_ = false;
+    queue_.written();
     if (ok) bytes_sent_ += outgoing_.Length();
     outgoing_.Clear();
     if (!ok) {
@@ -143,7 +147,7 @@ void ExchangeStream::write_done(bool ok) {
       goodbye_.reset();
       hello_.reset();
       state_.reset();
-      updates_.clear();
+      queue_.clear();
     }
   }
   pump();
@@ -196,9 +200,11 @@ void ExchangeStream::handle(const wire::FrameView& frame) {
   }
   if (!admitted_) return reject("a frame before the hello");
   if (frame.state) return listener_->on_state(self, *frame.state);
+  if (frame.edge) return listener_->on_edge(self, *frame.edge);
+  if (frame.directives) return listener_->on_directives(self, *frame.directives);
   auto update = assembler_.accept(frame);
   if (!update) return reject(update.error().message);
-  if (*update) listener_->on_update(self, std::move((*update)->update));
+  if (*update) listener_->on_update(self, **std::move(update));
 }
 
 void ExchangeStream::reject(const std::string& reason) {

@@ -2,9 +2,9 @@
 // and checked, and the stream's end.
 //
 // Sending: gRPC allows one outstanding write. Between writes the next message is chosen: hello,
-// newest state, the update in progress, the next update, and a goodbye before all of them. Each of
-// these has one slot (updates have kMaxQueuedUpdates), so a peer that does not read cannot make
-// the queue grow.
+// what is queued (updates, edge messages, directives, in order; see outgoing_queue.h), goodbye,
+// newest state. Each has one slot or a bounded queue, so a peer that does not read cannot make it
+// grow.
 // Receiving: one read at a time, decoded on gRPC's thread. Until `admit` is called, only a hello
 // is taken from the peer.
 // Ending: the sequence differs between the sides (AcceptedStream finishes the call, DialledStream
@@ -16,17 +16,19 @@
 
 #include <atomic>
 #include <chrono>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include <grpcpp/channel.h>
 #include <grpcpp/support/byte_buffer.h>
 #include <grpcpp/support/slice.h>
 
+#include "transport/outgoing_queue.h"
 #include "transport/outgoing_update.h"
 #include "wire/frame_decoder.h"
 #include "wire/update_assembler.h"
@@ -34,6 +36,8 @@
 namespace skiptrain::transport {
 
 class ExchangeStream;
+struct Link;
+using LinkPtr = std::shared_ptr<Link>;
 using StreamPtr = std::shared_ptr<ExchangeStream>;
 
 class StreamListener {
@@ -44,6 +48,9 @@ class StreamListener {
   virtual void on_hello(const StreamPtr& stream, const wire::Hello& hello) = 0;
   virtual void on_update(const StreamPtr& stream, ModelUpdate update) = 0;
   virtual void on_state(const StreamPtr& stream, const core::NodeState& state) = 0;
+  // `message.peer` is not set.
+  virtual void on_edge(const StreamPtr& stream, core::EdgeMessage message) = 0;
+  virtual void on_directives(const StreamPtr& stream, std::vector<core::Directive> directives) = 0;
   // The peer ends the stream; nothing more is taken from it. Answer by close().
   virtual void on_goodbye(const StreamPtr& stream, const wire::Goodbye& goodbye) = 0;
   // Malformed input; nothing more is taken from the stream. Answer by close().
@@ -66,11 +73,14 @@ class ExchangeStream : public std::enable_shared_from_this<ExchangeStream> {
   void admit() { admitted_ = true; }
   bool admitted() const { return admitted_; }
 
-  // Who the other side is: known from the start if we dialled, else from its hello. Belongs to the
-  // listener's callbacks of this stream.
-  std::optional<NodeId> peer() const { return peer_; }
-  void set_peer(NodeId peer) { peer_ = peer; }
+  // Whose stream it is, from the start if we dialled, else from the peer's hello on; null:
+  // nobody's. It stays that link's when the peer is removed and added again, which makes a new one.
+  // Belongs to the listener's callbacks of this stream.
+  const LinkPtr& link() const { return link_; }
+  void set_link(LinkPtr link) { link_ = std::move(link); }
   virtual bool dialled_by_us() const = 0;
+  // Null: we did not dial.
+  virtual std::shared_ptr<grpc::Channel> channel() const { return nullptr; }
 
   // Puts a message in its slot, without sending yet: call pump() afterwards, without a lock of
   // one's own. A newer state replaces one that was not sent; one that the peer knows is not put.
@@ -81,10 +91,15 @@ class ExchangeStream : public std::enable_shared_from_this<ExchangeStream> {
 
   // Queues and sends. Returns how many older updates were dropped for it (0 or 1).
   std::size_t send_update(OutgoingUpdatePtr update);
+  // Queued behind the updates sent so far.
+  void send_edge(const core::EdgeMessage& message);
+  void send_directives(const std::vector<core::Directive>& directives);  // <= wire::kMaxDirectives
 
   // Drops the queue, sends `goodbye` after the message in flight, if any, and ends the stream.
-  // Whoever calls it sees to it that abort() follows after a while, in case the peer hangs.
-  void close(const std::optional<wire::Goodbye>& goodbye);
+  // With Rest::kSay only updates are dropped: edge messages and directives go out first. Whoever
+  // calls it sees to it that abort() follows after a while, in case the peer hangs.
+  enum class Rest { kDrop, kSay };
+  void close(const std::optional<wire::Goodbye>& goodbye, Rest rest = Rest::kDrop);
   // Cuts the stream. `why` is passed to on_closed if the stream was not closed before.
   void abort(const std::string& why);
 
@@ -118,7 +133,8 @@ class ExchangeStream : public std::enable_shared_from_this<ExchangeStream> {
   enum class Step { kNothing, kWrite, kEndWrites, kRelease };
 
   Step choose_step();
-  void take_next_update_message();
+  template <typename Message>
+  void send_queued(const Message& message);
   void handle(const wire::FrameView& frame);
   void reject(const std::string& reason);
 
@@ -131,7 +147,7 @@ class ExchangeStream : public std::enable_shared_from_this<ExchangeStream> {
   wire::FrameDecoder decoder_;
   wire::UpdateAssembler assembler_;
   bool heard_hello_ = false;
-  std::optional<NodeId> peer_;
+  LinkPtr link_;
 
   std::atomic<bool> admitted_ = false;
   std::atomic<bool> deaf_ = false;  // what arrives is thrown away: the stream is ending
@@ -150,10 +166,8 @@ class ExchangeStream : public std::enable_shared_from_this<ExchangeStream> {
   std::optional<grpc::ByteBuffer> hello_;
   std::optional<grpc::ByteBuffer> state_;
   std::optional<grpc::ByteBuffer> goodbye_;
-  std::deque<OutgoingUpdatePtr> updates_;
-  std::size_t next_message_ = 0;  // of updates_.front()
-  bool ending_update_ = false;    // the message in flight is the last of an update
-  grpc::ByteBuffer outgoing_;     // the message in flight
+  OutgoingQueue queue_;
+  grpc::ByteBuffer outgoing_;  // the message in flight
 };
 
 }  // namespace skiptrain::transport

@@ -25,12 +25,18 @@ void GrpcTransport::send(const std::vector<NodeId>& to, const ModelUpdate& updat
   switchboard_->send(to, update);
 }
 
-void GrpcTransport::send_edge(const core::EdgeMessage&) {}
+void GrpcTransport::send_edge(const core::EdgeMessage& message) {
+  switchboard_->send_edge(message);
+}
 
-void GrpcTransport::send_directives(const std::vector<NodeId>&,
-                                    const std::vector<core::Directive>&) {}
+void GrpcTransport::send_directives(const std::vector<NodeId>& to,
+                                    const std::vector<core::Directive>& directives) {
+  switchboard_->send_directives(to, directives);
+}
 
-void GrpcTransport::link_to(const std::vector<ports::PeerAddress>&) {}
+void GrpcTransport::link_to(const std::vector<ports::PeerAddress>& peers) {
+  switchboard_->link_to(peers);
+}
 
 void GrpcTransport::announce(const core::NodeState& state, bool to_neighbours) {
   switchboard_->announce(state, to_neighbours);
@@ -55,6 +61,16 @@ std::vector<ports::LinkReport> GrpcTransport::links() const {
 
 std::string GrpcTransport::address() const {
   return switchboard_->address();
+}
+
+void GrpcTransport::call_gossip(const std::string& address, std::string envelope, Duration timeout,
+                                Done done) {
+  switchboard_->free_retired();
+  switchboard_->gossip().call(address, std::move(envelope), timeout, std::move(done), switchboard_);
+}
+
+void GrpcTransport::set_gossip_handler(Handler handler) {
+  switchboard_->gossip().set_handler(std::move(handler));
 }
 
 Status GrpcTransport::set_peer_address(NodeId peer, std::string address) {

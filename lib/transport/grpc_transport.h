@@ -7,6 +7,10 @@
 // threads and posted as core events: PeerConnected, then what the peer sends, then
 // PeerDisconnected, in this order for each peer.
 //
+// link_to changes the neighbours while it runs: a link goes with its counters, and its stream's
+// last event is PeerDisconnected. `Peer.Gossip` calls go to any node by its address, apart from
+// the streams (gossip_exchange.h).
+//
 // A peer that sends anything malformed is told so and cut off; it can make this node hold no more
 // than one update in assembly, one frame, and the HTTP/2 window.
 //
@@ -19,6 +23,7 @@
 #include <string>
 #include <vector>
 
+#include "ports/gossip_call.h"
 #include "ports/transport.h"
 #include "transport/transport_config.h"
 
@@ -26,7 +31,7 @@ namespace skiptrain::transport {
 
 class Switchboard;
 
-class GrpcTransport : public ports::Transport {
+class GrpcTransport : public ports::Transport, public ports::GossipCall {
  public:
   explicit GrpcTransport(TransportConfig config);
   ~GrpcTransport() override;  // stops
@@ -49,6 +54,12 @@ class GrpcTransport : public ports::Transport {
 
   std::vector<ports::LinkReport> links() const override;
   std::string address() const override;
+
+  // One that is still under way when the transport stops is answered with kUnavailable before
+  // stop() returns.
+  void call_gossip(const std::string& address, std::string envelope, Duration timeout,
+                   Done done) override;
+  void set_gossip_handler(Handler handler) override;
 
   // Where `peer` is reached from now on; its next dial goes there, at once if it has no stream.
   // kNotFound if it is no neighbour.

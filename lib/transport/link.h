@@ -33,11 +33,13 @@ struct Link {
   std::string name;
   std::string address;
   ports::LinkState state = ports::LinkState::kNeverConnected;
+  bool removed = false;     // by link_to: no event is posted any more, and nothing dialled
   Incarnation incarnation;  // of the newest admitted stream
   StreamPtr current;        // admitted and not ended
   std::chrono::steady_clock::time_point connected_at;
   StreamPtr dialled;             // ours, from the dial until gRPC is done with it
   bool verdict = false;          // one side ended `dialled` on purpose, so its end is no failure
+  bool views_differ = false;     // said the peer: we are no neighbour of its
   std::vector<StreamPtr> bound;  // all that gRPC is not done with, for their counters
   std::uint32_t failures = 0;    // dials since the last stable stream
   std::uint64_t dial_timer = 0;  // the newest; older ones do nothing

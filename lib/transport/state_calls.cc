@@ -36,7 +36,8 @@ StateFetch::StateFetch(std::shared_ptr<StateHost> host, StateExchange& exchange,
       exchange_(exchange),
       from_(from),
       at_least_(at_least),
-      stub_(std::move(channel)),
+      channel_(std::move(channel)),
+      stub_(channel_),
       assembler_(host_->pool()) {}
 
 void StateFetch::start(std::shared_ptr<StateFetch> self) {
@@ -75,9 +76,9 @@ void StateFetch::take(const wire::FrameView& frame) {
   auto assembled = assembler_.accept(frame);
   if (!assembled) return give_up(assembled.error().message);
   if (!*assembled) return;
-  if ((*assembled)->update.round < at_least_) {
-    return give_up("its state is of round " + to_string((*assembled)->update.round) +
-                   ", expected " + to_string(at_least_) + " or later");
+  if ((*assembled)->round < at_least_) {
+    return give_up("its state is of round " + to_string((*assembled)->round) + ", expected " +
+                   to_string(at_least_) + " or later");
   }
   state_ = *std::move(*assembled);
 }
@@ -88,10 +89,25 @@ void StateFetch::give_up(const std::string& why) {
   context_.TryCancel();
 }
 
+void StateFetch::cancel(const std::string& why) {
+  {
+    const std::lock_guard lock(mutex_);
+    cancelled_ = why;
+  }
+  context_.TryCancel();
+}
+
 void StateFetch::OnDone(const grpc::Status& status) {
-  exchange_.remove_fetch(this);
+  exchange_.remove_fetch(this);  // nobody cancels it after this
+  {
+    const std::lock_guard lock(mutex_);
+    if (!cancelled_.empty()) {
+      error_ = cancelled_;
+      state_.reset();
+    }
+  }
   if (state_) {
-    host_->gate().post(core::StateFetched{from_, std::move(state_->update), state_->schedule});
+    host_->gate().post(core::StateFetched{from_, *std::move(state_)});
   } else {
     if (error_.empty()) {
       error_ = status.ok() ? "the answer ended before the state was whole" : status.error_message();
@@ -100,7 +116,7 @@ void StateFetch::OnDone(const grpc::Status& status) {
         core::StateFetchFailed{from_, "state of " + host_->peer_label(from_) + ": " + error_});
   }
   StateHost& host = *host_;
-  host.leave(this, std::move(self_));
+  host.leave(this, {std::move(self_), channel_});
 }
 
 // ---- answering
@@ -158,14 +174,13 @@ grpc::Status StateAnswer::ask_core() {
   return grpc::Status::OK;
 }
 
-void StateAnswer::answer(const ModelUpdate& state, const core::Schedule& schedule) {
+void StateAnswer::answer(const ModelUpdate& state) {
   if (state.round < at_least_) {
     return finish(grpc::Status(grpc::StatusCode::FAILED_PRECONDITION,
                                "the newest committed state is of round " + to_string(state.round) +
                                    ", asked for " + to_string(at_least_) + " or later"));
   }
-  auto outgoing =
-      make_outgoing(wire::encode_update(state, {host_->config().chunk_bytes, schedule}));
+  auto outgoing = make_outgoing(wire::encode_update(state, host_->config().chunk_bytes));
   {
     const std::lock_guard lock(mutex_);
     if (finished_) return;
@@ -216,7 +231,7 @@ void StateAnswer::OnDone() {
   }
   exchange_.remove_answer(request_);
   const auto last = std::move(self_);
-  host_->leave(this, nullptr);
+  host_->leave(this, {});
 }
 
 }  // namespace skiptrain::transport

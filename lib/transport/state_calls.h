@@ -27,7 +27,9 @@ class StateFetch final : private grpc::ClientBidiReactor<grpc::ByteBuffer, grpc:
              std::shared_ptr<grpc::Channel> channel);
 
   void start(std::shared_ptr<StateFetch> self);
-  void cancel() { context_.TryCancel(); }
+  NodeId from() const { return from_; }
+  // Ends it in a failure, also if the state is whole by now.
+  void cancel(const std::string& why);
 
  private:
   void OnReadDone(bool ok) override;
@@ -39,14 +41,18 @@ class StateFetch final : private grpc::ClientBidiReactor<grpc::ByteBuffer, grpc:
   StateExchange& exchange_;
   const NodeId from_;
   const Round at_least_;
+  const std::shared_ptr<grpc::Channel> channel_;
   grpc::GenericStub stub_;
   grpc::ClientContext context_;
   grpc::ByteBuffer request_;
   grpc::ByteBuffer incoming_;
   wire::FrameDecoder decoder_;
   wire::UpdateAssembler assembler_;
-  std::optional<wire::AssembledUpdate> state_;
+  std::optional<ModelUpdate> state_;
   std::string error_;
+
+  std::mutex mutex_;
+  std::string cancelled_;  // guarded by it; why, empty: it was not
   std::shared_ptr<StateFetch> self_;
 };
 
@@ -59,7 +65,7 @@ class StateAnswer final : public std::enable_shared_from_this<StateAnswer>,
 
   grpc::ServerGenericBidiReactor* start(std::shared_ptr<StateAnswer> self);
   // One of these, once; a second has no effect.
-  void answer(const ModelUpdate& state, const core::Schedule& schedule);
+  void answer(const ModelUpdate& state);
   void finish(const grpc::Status& status);
 
  private:

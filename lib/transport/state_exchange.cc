@@ -31,6 +31,9 @@ void StateExchange::fetch(NodeId from, Round at_least, std::shared_ptr<StateHost
     remove_fetch(call.get());
     return give_up("shutting down");
   }
+  // Removed since it was looked up, and before cancel_from could find the call.
+  if (!host_.peer_address(from)) call->cancel("no longer a neighbour");
+  // Also one that was cancelled: gRPC remembers, and its end is told in one place.
   call->start(call);
 }
 
@@ -82,13 +85,24 @@ void StateExchange::remove_answer(std::uint64_t request) {
 }
 
 void StateExchange::send(const core::SendState& answer) {
-  if (const auto call = take_answer(answer.request)) call->answer(answer.state, answer.schedule);
+  if (const auto call = take_answer(answer.request)) call->answer(answer.state);
 }
 
 void StateExchange::refuse(std::uint64_t request, const std::string& reason) {
   if (const auto call = take_answer(request)) {
     call->finish(grpc::Status(grpc::StatusCode::FAILED_PRECONDITION, reason));
   }
+}
+
+void StateExchange::cancel_from(NodeId peer) {
+  std::vector<std::shared_ptr<StateFetch>> fetches;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [key, fetch] : fetches_) {
+      if (fetch->from() == peer) fetches.push_back(fetch);
+    }
+  }
+  for (const auto& fetch : fetches) fetch->cancel("no longer a neighbour");
 }
 
 void StateExchange::stop() {
@@ -103,7 +117,7 @@ void StateExchange::stop() {
   for (const auto& [request, answer] : answers) {
     answer->finish(grpc::Status(grpc::StatusCode::UNAVAILABLE, "shutting down"));
   }
-  for (const auto& fetch : fetches) fetch->cancel();
+  for (const auto& fetch : fetches) fetch->cancel("shutting down");
 }
 
 }  // namespace skiptrain::transport

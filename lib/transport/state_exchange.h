@@ -17,6 +17,7 @@
 #include "core/effect.h"
 #include "model/parameters.h"
 #include "transport/event_gate.h"
+#include "transport/retired.h"
 #include "transport/timers.h"
 #include "transport/transport_config.h"
 #include "wire/messages.h"
@@ -32,9 +33,9 @@ class StateHost {
   virtual std::optional<std::string> peer_address(NodeId peer) const = 0;
   virtual std::string peer_label(NodeId peer) const = 0;
   // A call begins: false if the transport is stopping. leave() is the call's last word. One with
-  // a channel hands over its last reference, else null; see StreamListener::on_gone.
+  // a channel hands over its last reference, else nothing; see StreamListener::on_gone.
   virtual bool enter(const void* call) = 0;
-  virtual void leave(const void* call, std::shared_ptr<void> retired) = 0;
+  virtual void leave(const void* call, Retired retired) = 0;
   virtual const TransportConfig& config() const = 0;
   virtual ParametersPool& pool() = 0;
   virtual Timers& timers() = 0;
@@ -56,6 +57,8 @@ class StateExchange {
   void send(const core::SendState& answer);
   void refuse(std::uint64_t request, const std::string& reason);
 
+  // Fails all fetches from that peer, which is no neighbour any more.
+  void cancel_from(NodeId peer);
   // Ends all calls.
   void stop();
 

@@ -1,6 +1,8 @@
 #include "transport/switchboard.h"
 
 #include <algorithm>
+#include <iterator>
+#include <span>
 #include <utility>
 
 #include <grpcpp/server_builder.h>
@@ -14,16 +16,13 @@
 namespace skiptrain::transport {
 namespace {
 
-// Idle buffers that the pool keeps per neighbour: one update of this round, one of the next.
-constexpr std::size_t kBuffersPerPeer = 2;
-
 // After kCloseTimeout, what is left of a stop() within its two seconds.
 constexpr Duration kShutdownTimeout = std::chrono::milliseconds(300);
 constexpr Duration kAbortTimeout = std::chrono::milliseconds(500);
 
 }  // namespace
 
-// Peer's two methods, without generated code: messages stay bytes.
+// Peer's methods, without generated code: messages stay bytes.
 class Switchboard::Service : public grpc::CallbackGenericService {
  public:
   explicit Service(Switchboard& board) : board_(board) {}
@@ -39,14 +38,14 @@ class Switchboard::Service : public grpc::CallbackGenericService {
 
 Switchboard::Switchboard(TransportConfig config)
     : config_(std::move(config)),
-      pool_(config_.parameter_count, kBuffersPerPeer * config_.peers.size() + 1),
+      pool_(config_.parameter_count, kBuffersPerPeer * config_.peers.size() + kBuffersInAll),
       state_(config_.state),
       random_(derive_seed({config_.self.value(), config_.incarnation.value(),
                            static_cast<std::uint64_t>(
                                std::chrono::steady_clock::now().time_since_epoch().count())})) {
   for (const PeerConfig& peer : config_.peers) {
     links_.emplace(
-        peer.id, std::make_unique<Link>(peer.id, peer.name, peer.address, config_.self < peer.id));
+        peer.id, std::make_shared<Link>(peer.id, peer.name, peer.address, config_.self < peer.id));
   }
 }
 
@@ -65,9 +64,9 @@ Status Switchboard::start(ports::Transport::EventSink sink) {
     stop();
     return listening;
   }
-  for (const auto& [id, link] : links_) {
+  for (const LinkPtr& link : all_links()) {
     const std::lock_guard lock(link->mutex);
-    if (link->dialled_by_us) schedule_dial(*link, Duration::zero());
+    if (link->dialled_by_us) schedule_dial(link, Duration::zero());
   }
   return {};
 }
@@ -102,6 +101,7 @@ void Switchboard::stop() {
   gate_.shut();
   timers_.stop();
   states_.stop();
+  gossip_.stop();
   for (const StreamPtr& stream : live_streams()) {
     if (stream->admitted()) {
       stream->close(wire::Goodbye{wire::GoodbyeReason::kLeaving, "shutting down"});
@@ -116,7 +116,7 @@ void Switchboard::stop() {
   // Before the server, whose hold on gRPC's threads is then the last.
   free_retired();
   server_.reset();
-  for (const auto& [id, link] : links_) {
+  for (const LinkPtr& link : all_links()) {
     const std::lock_guard lock(link->mutex);
     link->current.reset();
     link->dialled.reset();
@@ -126,8 +126,8 @@ void Switchboard::stop() {
 void Switchboard::send(const std::vector<NodeId>& to, const ModelUpdate& update) {
   OutgoingUpdatePtr encoded;
   for (const NodeId peer : to) {
-    Link* link = find_link(peer);
-    if (link == nullptr) continue;
+    const LinkPtr link = find_link(peer);
+    if (!link) continue;
     StreamPtr stream;
     {
       const std::lock_guard lock(link->mutex);
@@ -143,13 +143,30 @@ void Switchboard::send(const std::vector<NodeId>& to, const ModelUpdate& update)
   }
 }
 
+void Switchboard::send_edge(const core::EdgeMessage& message) {
+  if (const StreamPtr stream = stream_to(message.peer)) stream->send_edge(message);
+}
+
+void Switchboard::send_directives(const std::vector<NodeId>& to,
+                                  const std::vector<core::Directive>& directives) {
+  for (const NodeId peer : to) {
+    const StreamPtr stream = stream_to(peer);
+    if (!stream) continue;
+    for (auto rest = std::span(directives); !rest.empty();) {
+      const auto some = rest.first(std::min(rest.size(), wire::kMaxDirectives));
+      stream->send_directives({some.begin(), some.end()});
+      rest = rest.subspan(some.size());
+    }
+  }
+}
+
 OutgoingUpdatePtr Switchboard::outgoing(const ModelUpdate& update) {
   const std::lock_guard lock(outgoing_mutex_);
   if (newest_.round == update.round && newest_.degree == update.degree &&
       newest_parameters_.lock() == update.parameters) {
     if (auto again = newest_outgoing_.lock()) return again;
   }
-  auto encoded = make_outgoing(wire::encode_update(update, {config_.chunk_bytes, std::nullopt}));
+  auto encoded = make_outgoing(wire::encode_update(update, config_.chunk_bytes));
   newest_ = {update.round, update.degree, nullptr};
   newest_parameters_ = update.parameters;
   newest_outgoing_ = encoded;
@@ -162,7 +179,7 @@ void Switchboard::announce(const core::NodeState& state, bool to_neighbours) {
     state_ = state;
   }
   if (!to_neighbours) return;
-  for (const auto& [id, link] : links_) {
+  for (const LinkPtr& link : all_links()) {
     StreamPtr stream;
     {
       const std::lock_guard lock(link->mutex);
@@ -175,9 +192,8 @@ void Switchboard::announce(const core::NodeState& state, bool to_neighbours) {
 
 std::vector<ports::LinkReport> Switchboard::links() const {
   std::vector<ports::LinkReport> reports;
-  reports.reserve(links_.size());
   const auto now = std::chrono::steady_clock::now();
-  for (const auto& [id, link] : links_) {
+  for (const LinkPtr& link : all_links()) {
     const std::lock_guard lock(link->mutex);
     reports.push_back(link->report(now));
   }
@@ -190,15 +206,15 @@ std::string Switchboard::address() const {
 }
 
 Status Switchboard::set_peer_address(NodeId peer, std::string address) {
-  Link* link = find_link(peer);
-  if (link == nullptr) {
+  const LinkPtr link = find_link(peer);
+  if (!link) {
     return fail(ErrorCode::kNotFound,
                 "node " + to_string(peer) + " is no neighbour of node " + to_string(config_.self));
   }
   const std::lock_guard lock(link->mutex);
   link->address = std::move(address);
   link->failures = 0;
-  if (link->dialled_by_us && !link->current) schedule_dial(*link, Duration::zero());
+  if (link->dialled_by_us && !link->current) schedule_dial(link, Duration::zero());
   return {};
 }
 
@@ -207,8 +223,10 @@ Status Switchboard::set_peer_address(NodeId peer, std::string address) {
 grpc::ServerGenericBidiReactor* Switchboard::accept(grpc::GenericCallbackServerContext* context) {
   if (context->method() == kExchangeMethod) return accept_exchange(context);
   if (context->method() == kFetchStateMethod) return states_.accept(context, shared_from_this());
-  return new Refusal(grpc::StatusCode::UNIMPLEMENTED,
-                     "skiptrain.v1.Peer has Exchange and FetchState, not " + context->method());
+  if (context->method() == kGossipMethod) return gossip_.accept(context, shared_from_this());
+  return new Refusal(
+      grpc::StatusCode::UNIMPLEMENTED,
+      "skiptrain.v1.Peer has Exchange, FetchState and Gossip, not " + context->method());
 }
 
 grpc::ServerGenericBidiReactor* Switchboard::accept_exchange(
@@ -256,18 +274,25 @@ bool Switchboard::enter(const void* call) {
   return true;
 }
 
-void Switchboard::leave(const void* call, std::shared_ptr<void> retired) {
+void Switchboard::leave(const void* call, Retired retired) {
   const std::lock_guard lock(live_mutex_);
   state_calls_.erase(call);
-  if (retired) retired_.push_back(std::move(retired));
+  if (retired.what) retired_.push_back(std::move(retired));
   // The lock is the last of this object that is touched: stop() may be waiting for it.
   live_changed_.notify_all();
 }
 
 void Switchboard::free_retired() {
-  std::vector<std::shared_ptr<void>> freed;  // without the lock
+  std::vector<Retired> all;  // freed without the lock
+  {
+    const std::lock_guard lock(live_mutex_);
+    all.swap(retired_);
+  }
+  const auto kept = std::ranges::partition(all, &Retired::can_be_freed);
   const std::lock_guard lock(live_mutex_);
-  freed.swap(retired_);
+  if (stopping_) return;
+  retired_.insert(retired_.end(), std::make_move_iterator(kept.begin()),
+                  std::make_move_iterator(kept.end()));
 }
 
 // ---- what state calls need
@@ -287,21 +312,38 @@ wire::Hello Switchboard::our_hello() const {
 }
 
 std::optional<std::string> Switchboard::peer_address(NodeId peer) const {
-  const Link* link = find_link(peer);
-  if (link == nullptr) return std::nullopt;
+  const LinkPtr link = find_link(peer);
+  if (!link) return std::nullopt;
   const std::lock_guard lock(link->mutex);
   return link->address;
 }
 
 std::string Switchboard::peer_label(NodeId peer) const {
-  const Link* link = find_link(peer);
-  return wire::describe(peer, link == nullptr ? "" : link->name);
+  const LinkPtr link = find_link(peer);
+  if (!link) return wire::describe(peer, "");
+  const std::lock_guard lock(link->mutex);
+  return wire::describe(peer, link->name);
 }
 
-Link* Switchboard::find_link(std::optional<NodeId> peer) const {
-  if (!peer) return nullptr;
-  const auto found = links_.find(*peer);
-  return found == links_.end() ? nullptr : found->second.get();
+LinkPtr Switchboard::find_link(NodeId peer) const {
+  const std::lock_guard lock(links_mutex_);
+  const auto found = links_.find(peer);
+  return found == links_.end() ? nullptr : found->second;
+}
+
+std::vector<LinkPtr> Switchboard::all_links() const {
+  const std::lock_guard lock(links_mutex_);
+  std::vector<LinkPtr> links;
+  links.reserve(links_.size());
+  for (const auto& [id, link] : links_) links.push_back(link);
+  return links;
+}
+
+StreamPtr Switchboard::stream_to(NodeId peer) const {
+  const LinkPtr link = find_link(peer);
+  if (!link) return nullptr;
+  const std::lock_guard lock(link->mutex);
+  return link->current;
 }
 
 }  // namespace skiptrain::transport

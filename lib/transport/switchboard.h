@@ -1,8 +1,12 @@
 // The inside of GrpcTransport: all links, the server, and what happens on their streams.
 //
 // Held by shared_ptr from the transport and from each live stream, so that a callback never finds
-// it gone. Lock order: Link::mutex, then a stream's own; `live_mutex_` and `state_mutex_` are
-// never held while another is taken.
+// it gone. So are links: by the map of those that there are, and by their streams, which keep a
+// removed one until they end.
+//
+// Lock order: `link_to_mutex_`, then Link::mutex of one link, then a stream's own. `links_mutex_`
+// is held to look up or change the map alone. It, `live_mutex_` and `state_mutex_` are never held
+// while another lock of this room is taken.
 #pragma once
 
 #include <condition_variable>
@@ -19,6 +23,7 @@
 #include "model/parameters.h"
 #include "transport/event_gate.h"
 #include "transport/exchange_stream.h"
+#include "transport/gossip_exchange.h"
 #include "transport/link.h"
 #include "transport/state_exchange.h"
 #include "transport/timers.h"
@@ -40,14 +45,21 @@ class Switchboard : public StreamListener,
   std::vector<ports::LinkReport> links() const;
   std::string address() const;
   Status set_peer_address(NodeId peer, std::string address);
+  void send_edge(const core::EdgeMessage& message);
+  void send_directives(const std::vector<NodeId>& to,
+                       const std::vector<core::Directive>& directives);
+  void link_to(const std::vector<ports::PeerAddress>& peers);
   StateExchange& states() { return states_; }
-  // Frees what has a channel and is done with it. Never on a thread of gRPC's.
+  GossipExchange& gossip() { return gossip_; }
+  // Frees what has a channel and is done with it; see retired.h. Never on a thread of gRPC's.
   void free_retired();
 
   // StreamListener
   void on_hello(const StreamPtr& stream, const wire::Hello& hello) override;
   void on_update(const StreamPtr& stream, ModelUpdate update) override;
   void on_state(const StreamPtr& stream, const core::NodeState& state) override;
+  void on_edge(const StreamPtr& stream, core::EdgeMessage message) override;
+  void on_directives(const StreamPtr& stream, std::vector<core::Directive> directives) override;
   void on_goodbye(const StreamPtr& stream, const wire::Goodbye& goodbye) override;
   void on_bad_frame(const StreamPtr& stream, const std::string& reason) override;
   void on_closed(const StreamPtr& stream, const std::string& why) override;
@@ -58,7 +70,7 @@ class Switchboard : public StreamListener,
   std::optional<std::string> peer_address(NodeId peer) const override;
   std::string peer_label(NodeId peer) const override;
   bool enter(const void* call) override;
-  void leave(const void* call, std::shared_ptr<void> retired) override;
+  void leave(const void* call, Retired retired) override;
   const TransportConfig& config() const override { return config_; }
   ParametersPool& pool() override { return pool_; }
   Timers& timers() override { return timers_; }
@@ -67,25 +79,35 @@ class Switchboard : public StreamListener,
  private:
   class Service;
 
+  // Idle buffers that the pool keeps per neighbour: one update of this round, one of the next.
+  static constexpr std::size_t kBuffersPerPeer = 2;
+  static constexpr std::size_t kBuffersInAll = 1;
+
   Status listen();
   grpc::ServerGenericBidiReactor* accept(grpc::GenericCallbackServerContext* context);
   grpc::ServerGenericBidiReactor* accept_exchange(grpc::GenericCallbackServerContext* context);
-  void dial(Link& link);
+  void dial(const LinkPtr& link);
   // The two below require link.mutex.
-  void schedule_dial(Link& link, Duration delay);
-  void schedule_redial(Link& link);
+  void schedule_dial(const LinkPtr& link, Duration delay);
+  void schedule_redial(const LinkPtr& link);
+  void unlink(const LinkPtr& link);
+  void readdress(const LinkPtr& link, const ports::PeerAddress& peer);
 
   // nullopt: `hello` may be answered. Else the goodbye for it.
   std::optional<wire::Goodbye> check_peer(const ExchangeStream& stream,
                                           const wire::Hello& hello) const;
-  void admit(Link& link, const StreamPtr& stream, const wire::Hello& hello);
-  void refuse(Link* link, const StreamPtr& stream, const wire::Goodbye& goodbye);
+  void admit(const LinkPtr& link, const StreamPtr& stream, const wire::Hello& hello);
+  void refuse(const LinkPtr& link, const StreamPtr& stream, const wire::Goodbye& goodbye);
   // Requires link.mutex. The current stream is no longer current, and the core is told.
   void disconnect(Link& link, ports::LinkState state, std::string error);
 
   void abort_without_hello(const StreamPtr& stream);
-  void close_in_time(const StreamPtr& stream, const std::optional<wire::Goodbye>& goodbye);
-  Link* find_link(std::optional<NodeId> peer) const;
+  void close_in_time(const StreamPtr& stream, const std::optional<wire::Goodbye>& goodbye,
+                     ExchangeStream::Rest rest = ExchangeStream::Rest::kDrop);
+  // Null: no neighbour.
+  LinkPtr find_link(NodeId peer) const;
+  std::vector<LinkPtr> all_links() const;  // in NodeId order
+  StreamPtr stream_to(NodeId peer) const;  // null: not connected
   bool add_live(const StreamPtr& stream, bool stranger);
   void introduce(const StreamPtr& stream);
   std::vector<StreamPtr> live_streams() const;
@@ -96,8 +118,12 @@ class Switchboard : public StreamListener,
   ParametersPool pool_;
   EventGate gate_;
   Timers timers_;
-  std::map<NodeId, std::unique_ptr<Link>> links_;  // fixed after construction
   StateExchange states_{*this};
+  GossipExchange gossip_{*this};
+
+  std::mutex link_to_mutex_;  // one change of the neighbours at a time
+  mutable std::mutex links_mutex_;
+  std::map<NodeId, LinkPtr> links_;
 
   mutable std::mutex state_mutex_;
   core::NodeState state_;
@@ -107,7 +133,7 @@ class Switchboard : public StreamListener,
   std::unordered_set<StreamPtr> live_;
   std::unordered_set<StreamPtr> strangers_;  // of live_: accepted, no hello yet
   std::unordered_set<const void*> state_calls_;
-  std::vector<std::shared_ptr<void>> retired_;
+  std::vector<Retired> retired_;
   bool started_ = false;
   bool stopping_ = false;
 

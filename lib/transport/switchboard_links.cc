@@ -1,4 +1,5 @@
 // The part of Switchboard that reacts to streams: hellos, admissions, ends, and the next dial.
+#include <algorithm>
 #include <utility>
 
 #include "transport/channel_args.h"
@@ -14,36 +15,42 @@ using wire::GoodbyeReason;
 
 // ---- dialling
 
-void Switchboard::schedule_dial(Link& link, Duration delay) {
-  const std::uint64_t timer = ++link.dial_timer;
-  timers_.after(delay, [this, &link, timer] {
+void Switchboard::schedule_dial(const LinkPtr& link, Duration delay) {
+  const std::uint64_t timer = ++link->dial_timer;
+  timers_.after(delay, [this, weak = std::weak_ptr(link), timer] {
+    const LinkPtr still = weak.lock();
+    if (!still) return;
     {
-      const std::lock_guard lock(link.mutex);
-      if (link.dial_timer != timer) return;
+      const std::lock_guard lock(still->mutex);
+      if (still->dial_timer != timer) return;
     }
-    dial(link);
+    dial(still);
   });
 }
 
-void Switchboard::schedule_redial(Link& link) {
+void Switchboard::schedule_redial(const LinkPtr& link) {
   const std::lock_guard lock(random_mutex_);
-  schedule_dial(link, reconnect_delay(link.failures, link.state == LinkState::kRefused,
-                                      config_.reconnect_min, config_.reconnect_max, random_));
+  const Duration max = link->views_differ ? std::min(config_.reconnect_max, kViewsDifferRetry)
+                                          : config_.reconnect_max;
+  const Duration min = std::min(config_.reconnect_min, max);
+  schedule_dial(
+      link, reconnect_delay(link->failures, link->state == LinkState::kRefused, min, max, random_));
 }
 
-void Switchboard::dial(Link& link) {
+void Switchboard::dial(const LinkPtr& link) {
   free_retired();
   std::shared_ptr<DialledStream> stream;
   {
-    const std::lock_guard lock(link.mutex);
-    if (link.current || link.dialled || link.address.empty()) return;
+    const std::lock_guard lock(link->mutex);
+    if (link->removed || link->current || link->dialled || link->address.empty()) return;
     stream = std::make_shared<DialledStream>(shared_from_this(), pool_,
-                                             make_channel(link.address, config_), link.peer);
+                                             make_channel(link->address, config_), link);
     if (!add_live(stream, /*stranger=*/false)) return;
-    link.dialled = stream;
-    link.verdict = false;
-    link.bind(stream);
-    ++link.failures;
+    link->dialled = stream;
+    link->verdict = false;
+    link->views_differ = false;
+    link->bind(stream);
+    ++link->failures;
   }
   abort_without_hello(stream);
   stream->start(our_hello());
@@ -58,8 +65,9 @@ void Switchboard::abort_without_hello(const StreamPtr& stream) {
   });
 }
 
-void Switchboard::close_in_time(const StreamPtr& stream, const std::optional<Goodbye>& goodbye) {
-  stream->close(goodbye);
+void Switchboard::close_in_time(const StreamPtr& stream, const std::optional<Goodbye>& goodbye,
+                                ExchangeStream::Rest rest) {
+  stream->close(goodbye, rest);
   timers_.after(kCloseTimeout, [weak = std::weak_ptr(stream)] {
     if (const StreamPtr hung = weak.lock()) hung->abort("the peer did not end its stream");
   });
@@ -73,13 +81,14 @@ std::optional<Goodbye> Switchboard::check_peer(const ExchangeStream& stream,
   if (auto mismatch = wire::check_hello(ours, hello)) return mismatch;
   const std::string them = wire::describe(hello.node_id, hello.node_name);
   const std::string us = wire::describe(ours.node_id, ours.node_name);
-  if (find_link(hello.node_id) == nullptr) {
+  if (!stream.link()) {
     return Goodbye{GoodbyeReason::kUnknownNode, them + " is no neighbour of " + us};
   }
   if (stream.dialled_by_us()) {
-    if (hello.node_id == *stream.peer()) return std::nullopt;
-    return Goodbye{GoodbyeReason::kUnknownNode, us + " dialled node " + to_string(*stream.peer()) +
-                                                    " but " + them + " answered"};
+    const NodeId expected = stream.link()->peer;
+    if (hello.node_id == expected) return std::nullopt;
+    return Goodbye{GoodbyeReason::kUnknownNode,
+                   us + " dialled node " + to_string(expected) + " but " + them + " answered"};
   }
   if (hello.node_id < config_.self) return std::nullopt;
   return Goodbye{GoodbyeReason::kWrongDialer,
@@ -88,20 +97,23 @@ std::optional<Goodbye> Switchboard::check_peer(const ExchangeStream& stream,
 
 void Switchboard::on_hello(const StreamPtr& stream, const wire::Hello& hello) {
   introduce(stream);
+  if (!stream->dialled_by_us()) stream->set_link(find_link(hello.node_id));
   const auto objection = check_peer(*stream, hello);
-  if (!stream->dialled_by_us() && find_link(hello.node_id) != nullptr) {
-    stream->set_peer(hello.node_id);
-  }
-  Link* link = find_link(stream->peer());
+  const LinkPtr link = stream->link();
   if (objection) return refuse(link, stream, *objection);
-  admit(*link, stream, hello);
+  admit(link, stream, hello);
 }
 
-void Switchboard::admit(Link& link, const StreamPtr& stream, const wire::Hello& hello) {
+void Switchboard::admit(const LinkPtr& held, const StreamPtr& stream, const wire::Hello& hello) {
+  Link& link = *held;
   StreamPtr replaced;
+  bool removed = false;
   {
     const std::lock_guard lock(link.mutex);
-    if (link.current && !newer_stream_wins(link.incarnation, hello.incarnation)) {
+    removed = link.removed;
+    if (removed) {
+      link.bind(stream);
+    } else if (link.current && !newer_stream_wins(link.incarnation, hello.incarnation)) {
       replaced = stream;  // the older incarnation is turned away
     } else {
       if (link.current) {
@@ -124,6 +136,11 @@ void Switchboard::admit(Link& link, const StreamPtr& stream, const wire::Hello& 
       gate_.post(core::PeerConnected{link.peer, hello.incarnation, hello.state});
     }
   }
+  if (removed) {  // a moment ago
+    const std::string us = wire::describe(config_.self, config_.name);
+    return close_in_time(stream,
+                         Goodbye{GoodbyeReason::kNotNeighbour, "no longer a neighbour of " + us});
+  }
   if (replaced != stream) stream->pump();
   if (!replaced) return;
   close_in_time(replaced, Goodbye{GoodbyeReason::kDuplicate,
@@ -131,8 +148,8 @@ void Switchboard::admit(Link& link, const StreamPtr& stream, const wire::Hello& 
                                       " is kept: it is newer, or of a newer incarnation"});
 }
 
-void Switchboard::refuse(Link* link, const StreamPtr& stream, const Goodbye& goodbye) {
-  if (link != nullptr) {
+void Switchboard::refuse(const LinkPtr& link, const StreamPtr& stream, const Goodbye& goodbye) {
+  if (link) {
     const std::lock_guard lock(link->mutex);
     link->bind(stream);
     if (stream == link->dialled) link->verdict = true;
@@ -146,8 +163,8 @@ void Switchboard::refuse(Link* link, const StreamPtr& stream, const Goodbye& goo
 // ---- what admitted streams bring
 
 void Switchboard::on_update(const StreamPtr& stream, ModelUpdate update) {
-  Link* link = find_link(stream->peer());
-  if (link == nullptr) return;
+  const LinkPtr& link = stream->link();
+  if (!link) return;
   const std::lock_guard lock(link->mutex);
   if (link->current != stream) return;
   ++link->updates_received;
@@ -156,10 +173,26 @@ void Switchboard::on_update(const StreamPtr& stream, ModelUpdate update) {
 }
 
 void Switchboard::on_state(const StreamPtr& stream, const core::NodeState& state) {
-  Link* link = find_link(stream->peer());
-  if (link == nullptr) return;
+  const LinkPtr& link = stream->link();
+  if (!link) return;
   const std::lock_guard lock(link->mutex);
   if (link->current == stream) gate_.post(core::PeerStateChanged{link->peer, state});
+}
+
+void Switchboard::on_edge(const StreamPtr& stream, core::EdgeMessage message) {
+  const LinkPtr& link = stream->link();
+  if (!link) return;
+  message.peer = link->peer;
+  const std::lock_guard lock(link->mutex);
+  if (link->current == stream) gate_.post(core::EdgeReceived{message});
+}
+
+void Switchboard::on_directives(const StreamPtr& stream, std::vector<core::Directive> directives) {
+  const LinkPtr& link = stream->link();
+  if (!link || directives.empty()) return;
+  const std::lock_guard lock(link->mutex);
+  if (link->current != stream) return;
+  gate_.post(core::DirectivesReceived{link->peer, std::move(directives)});
 }
 
 // ---- ends
@@ -174,15 +207,19 @@ void Switchboard::disconnect(Link& link, LinkState state, std::string error) {
 
 void Switchboard::on_goodbye(const StreamPtr& stream, const Goodbye& goodbye) {
   introduce(stream);
-  if (Link* link = find_link(stream->peer())) {
+  if (const LinkPtr& link = stream->link()) {
     const std::lock_guard lock(link->mutex);
     const std::string them = wire::describe(link->peer, link->name);
     const std::string reason = std::string(to_string(goodbye.reason)) + ": " + goodbye.detail;
     LinkState state = LinkState::kLost;
     std::string error = them + " ended the stream: " + reason;
+    const bool unknown = goodbye.reason == GoodbyeReason::kUnknownNode && config_.peers_come_and_go;
+    link->views_differ = unknown || goodbye.reason == GoodbyeReason::kNotNeighbour;
     if (goodbye.reason == GoodbyeReason::kLeaving) {
       state = LinkState::kLeft;
       error.clear();
+    } else if (link->views_differ) {
+      state = link->streams > 0 ? LinkState::kLeft : LinkState::kNeverConnected;
     } else if (is_refusal(goodbye.reason)) {
       state = LinkState::kRefused;
       error = "refused by " + them + ": " + reason;
@@ -200,7 +237,7 @@ void Switchboard::on_goodbye(const StreamPtr& stream, const Goodbye& goodbye) {
 
 void Switchboard::on_bad_frame(const StreamPtr& stream, const std::string& reason) {
   introduce(stream);
-  if (Link* link = find_link(stream->peer())) {
+  if (const LinkPtr& link = stream->link()) {
     const std::lock_guard lock(link->mutex);
     ++link->updates_rejected;
     if (stream == link->dialled) link->verdict = true;
@@ -215,8 +252,8 @@ void Switchboard::on_bad_frame(const StreamPtr& stream, const std::string& reaso
 }
 
 void Switchboard::on_closed(const StreamPtr& stream, const std::string& why) {
-  Link* link = find_link(stream->peer());
-  if (link == nullptr) return;
+  const LinkPtr& link = stream->link();
+  if (!link) return;
   const std::lock_guard lock(link->mutex);
   if (link->current == stream) {
     disconnect(*link, LinkState::kLost,
@@ -231,18 +268,18 @@ void Switchboard::on_closed(const StreamPtr& stream, const std::string& why) {
     link->last_error = "cannot reach " + wire::describe(link->peer, link->name) + " at " +
                        link->address + ": " + why;
   }
-  if (!link->current) schedule_redial(*link);
+  if (!link->current) schedule_redial(link);
 }
 
 void Switchboard::on_gone(StreamPtr stream) {
-  if (Link* link = find_link(stream->peer())) {
+  if (const LinkPtr& link = stream->link()) {
     const std::lock_guard lock(link->mutex);
     link->absorb(stream);
   }
   const std::lock_guard lock(live_mutex_);
   strangers_.erase(stream);
   live_.erase(stream);
-  if (stream->dialled_by_us()) retired_.push_back(std::move(stream));
+  if (auto channel = stream->channel()) retired_.push_back({std::move(stream), std::move(channel)});
   // The lock is the last of this object that is touched: stop() may be waiting for it.
   live_changed_.notify_all();
 }

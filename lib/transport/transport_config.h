@@ -19,6 +19,9 @@ namespace skiptrain::transport {
 // Neighbours in step need three: the peer may have read round t and answered t and t + 1 before we
 // hear that the write of t is done, and then t + 1 still waits when t + 2 comes.
 inline constexpr std::size_t kMaxQueuedUpdates = 3;
+// Edge messages, and messages with directives, that wait for a slow peer; see outgoing_queue.h.
+inline constexpr std::size_t kMaxQueuedEdges = 4;
+inline constexpr std::size_t kMaxQueuedDirectives = 16;
 // Incoming streams that have not introduced themselves yet; more are turned away.
 inline constexpr std::size_t kMaxStrangers = 64;
 // Streams of one HTTP/2 connection: a neighbour needs one, and one per state it fetches.
@@ -30,6 +33,21 @@ inline constexpr std::size_t kMaxStateFetches = 4;
 // A frame up to here is read and, if above wire::kMaxFrameBytes, refused with a goodbye that names
 // the size; gRPC itself cuts off what is larger.
 inline constexpr int kMaxMessageBytes = static_cast<int>(2 * wire::kMaxFrameBytes);
+
+// Gossip calls that we make at a time, in all and to one address, and that peers may have open
+// here.
+inline constexpr std::size_t kMaxGossipCalls = 32;
+inline constexpr std::size_t kMaxGossipCallsPerAddress = 4;
+inline constexpr std::size_t kMaxGossipAnswers = 32;
+// Connections kept for further gossip calls, and for how long without one.
+inline constexpr std::size_t kMaxGossipChannels = 32;
+inline constexpr Duration kGossipChannelIdle = std::chrono::seconds(60);
+// A peer's gossip call, from its first byte to the handler's reply.
+inline constexpr Duration kGossipAnswerTimeout = std::chrono::seconds(10);
+// The largest message that the server takes, whatever the method.
+inline constexpr int kMaxServerMessageBytes =
+    static_cast<int>(wire::kMaxGossipBytes + wire::kGossipSlackBytes);
+static_assert(kMaxServerMessageBytes >= kMaxMessageBytes);
 
 // How long a goodbye may take to be sent and answered before the stream is cut.
 inline constexpr Duration kCloseTimeout = std::chrono::milliseconds(800);
@@ -44,6 +62,9 @@ inline constexpr Duration kStateFetchBaseTimeout = std::chrono::seconds(15);
 inline constexpr double kStateFetchMinBytesPerSecond = 256.0 * 1024.0;
 // A stream that lived this long, or delivered an update, starts the reconnect back-off anew.
 inline constexpr Duration kStableAfter = std::chrono::seconds(5);
+// The longest wait before a node is dialled again that does not count us among its neighbours yet,
+// or no longer: it will hear of us, or we of it, within seconds.
+inline constexpr Duration kViewsDifferRetry = std::chrono::milliseconds(250);
 
 // How gRPC's buffers are cut. The defaults were chosen by tests/bench/exchange_bench.
 struct Tuning {
@@ -75,7 +96,11 @@ struct TransportConfig {
   core::NodeState state;  // announced until the first announce()
 
   std::string listen = "127.0.0.1:0";  // "host:port"; port 0 takes a free one
-  std::vector<PeerConfig> peers;       // the neighbours, each once, not this node
+  std::vector<PeerConfig> peers;       // the first neighbours, each once, not this node
+  // Neighbours come and go (Transport::link_to), and two nodes hear of it at different times. One
+  // that does not know us as a neighbour is then dialled again soon, at most kViewsDifferRetry
+  // later, and is not reported as refused.
+  bool peers_come_and_go = false;
 
   std::size_t chunk_bytes = wire::kDefaultChunkBytes;
   Duration keepalive = std::chrono::seconds(10);

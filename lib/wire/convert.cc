@@ -1,6 +1,7 @@
 #include "wire/convert.h"
 
 #include <array>
+#include <cmath>
 #include <utility>
 
 namespace skiptrain::wire {
@@ -24,7 +25,13 @@ constexpr std::array<std::pair<Policy, v1::Policy>, 5> kPolicies = {{
     {Policy::kSkipTrainAdaptive, v1::POLICY_SKIPTRAIN_ADAPTIVE},
 }};
 
-constexpr std::array<std::pair<GoodbyeReason, v1::GoodbyeReason>, 10> kReasons = {{
+constexpr std::array<std::pair<core::RunOrder, v1::RunOrder>, 3> kRunOrders = {{
+    {core::RunOrder::kRun, v1::RUN_ORDER_RUN},
+    {core::RunOrder::kPause, v1::RUN_ORDER_PAUSE},
+    {core::RunOrder::kStop, v1::RUN_ORDER_STOP},
+}};
+
+constexpr std::array<std::pair<GoodbyeReason, v1::GoodbyeReason>, 11> kReasons = {{
     {GoodbyeReason::kUnspecified, v1::GOODBYE_REASON_UNSPECIFIED},
     {GoodbyeReason::kProtocolVersion, v1::GOODBYE_REASON_PROTOCOL_VERSION},
     {GoodbyeReason::kCluster, v1::GOODBYE_REASON_CLUSTER},
@@ -35,6 +42,7 @@ constexpr std::array<std::pair<GoodbyeReason, v1::GoodbyeReason>, 10> kReasons =
     {GoodbyeReason::kBadFrame, v1::GOODBYE_REASON_BAD_FRAME},
     {GoodbyeReason::kLeaving, v1::GOODBYE_REASON_LEAVING},
     {GoodbyeReason::kWrongDialer, v1::GOODBYE_REASON_WRONG_DIALER},
+    {GoodbyeReason::kNotNeighbour, v1::GOODBYE_REASON_NOT_NEIGHBOUR},
 }};
 
 template <typename Table, typename From>
@@ -64,6 +72,54 @@ Result<core::Schedule> schedule_from_proto(const v1::Schedule& schedule) {
   return fail(ErrorCode::kCorrupt, "schedule: policy " +
                                        std::to_string(static_cast<int>(schedule.policy())) +
                                        " is unknown, expected 1 to 5");
+}
+
+void schedule_to_proto(const core::Schedule& schedule, v1::Schedule& out) {
+  out.set_policy(wire_value(kPolicies, schedule.policy));
+  out.set_gamma_train(schedule.gamma_train);
+  out.set_gamma_sync(schedule.gamma_sync);
+}
+
+// `value` of `field` must be below `limit`, a power of two.
+Status check_below(const char* field, std::uint64_t value, std::uint64_t limit) {
+  if (value < limit) return {};
+  return fail(ErrorCode::kCorrupt, std::string(field) + " " + std::to_string(value) +
+                                       ": must be below " + std::to_string(limit));
+}
+
+Result<core::EdgeClaim> claim_from_proto(const v1::EdgeClaim& claim, const char* field) {
+  if (const Status ok = check_below(field, claim.from_round(), kMaxNamedRound); !ok) {
+    return tl::unexpected(ok.error());
+  }
+  return core::EdgeClaim{claim.wanted(), Round(claim.from_round())};
+}
+
+Result<core::DirectiveOrder> order_from_proto(const v1::Directive& directive) {
+  switch (directive.order_case()) {
+    case v1::Directive::kSchedule: {
+      auto schedule = schedule_from_proto(directive.schedule());
+      if (!schedule) return tl::unexpected(schedule.error());
+      return core::DirectiveOrder(*schedule);
+    }
+    case v1::Directive::kLearningRate: {
+      const double rate = directive.learning_rate();
+      if (std::isfinite(rate) && rate > 0) return core::DirectiveOrder(core::LearningRate{rate});
+      return fail(ErrorCode::kCorrupt,
+                  "learning_rate " + std::to_string(rate) + ": must be a finite number above 0");
+    }
+    case v1::Directive::kRun:
+      for (const auto& [ours, theirs] : kRunOrders) {
+        if (theirs == directive.run()) return core::DirectiveOrder(ours);
+      }
+      return fail(ErrorCode::kCorrupt, "run order " +
+                                           std::to_string(static_cast<int>(directive.run())) +
+                                           " is unknown, expected 1 to 3");
+    case v1::Directive::ORDER_NOT_SET:
+      break;
+  }
+  return fail(ErrorCode::kCorrupt,
+              "no order, or one unknown here: expected schedule, "
+              "learning_rate or run");
 }
 
 }  // namespace
@@ -110,10 +166,26 @@ void to_proto(const UpdateHeader& header, v1::UpdateHeader& out) {
   out.set_parameter_count(header.parameter_count);
   out.set_dtype(static_cast<v1::WireDtype>(header.dtype));
   out.set_checksum(header.checksum);
-  if (!header.schedule) return;
-  out.mutable_schedule()->set_policy(wire_value(kPolicies, header.schedule->policy));
-  out.mutable_schedule()->set_gamma_train(header.schedule->gamma_train);
-  out.mutable_schedule()->set_gamma_sync(header.schedule->gamma_sync);
+}
+
+void to_proto(const core::EdgeMessage& message, v1::EdgeMessage& out) {
+  out.mutable_claim()->set_wanted(message.claim.wanted);
+  out.mutable_claim()->set_from_round(message.claim.from.value());
+  out.mutable_heard()->set_wanted(message.heard.wanted);
+  out.mutable_heard()->set_from_round(message.heard.from.value());
+}
+
+void to_proto(const core::Directive& directive, v1::Directive& out) {
+  out.set_lamport(directive.stamp.lamport);
+  out.set_origin(directive.stamp.origin.value());
+  out.set_effective_round(directive.effective.value());
+  if (const auto* schedule = std::get_if<core::Schedule>(&directive.order)) {
+    schedule_to_proto(*schedule, *out.mutable_schedule());
+  } else if (const auto* rate = std::get_if<core::LearningRate>(&directive.order)) {
+    out.set_learning_rate(rate->value);
+  } else {
+    out.set_run(wire_value(kRunOrders, std::get<core::RunOrder>(directive.order)));
+  }
 }
 
 Result<core::NodeState> from_proto(const v1::NodeState& state) {
@@ -157,10 +229,37 @@ Result<UpdateHeader> from_proto(const v1::UpdateHeader& header) {
   result.parameter_count = header.parameter_count();
   result.dtype = static_cast<std::uint32_t>(header.dtype());
   result.checksum = header.checksum();
-  if (header.has_schedule()) {
-    auto schedule = schedule_from_proto(header.schedule());
-    if (!schedule) return tl::unexpected(schedule.error());
-    result.schedule = *schedule;
+  return result;
+}
+
+Result<core::EdgeMessage> from_proto(const v1::EdgeMessage& message) {
+  if (!message.has_claim()) return fail(ErrorCode::kCorrupt, "edge: no claim in it");
+  auto claim = claim_from_proto(message.claim(), "edge: claim: from_round");
+  if (!claim) return tl::unexpected(claim.error());
+  auto heard = claim_from_proto(message.heard(), "edge: heard: from_round");
+  if (!heard) return tl::unexpected(heard.error());
+  return core::EdgeMessage{NodeId(), *claim, *heard};
+}
+
+Result<std::vector<core::Directive>> from_proto(const v1::Directives& directives) {
+  const auto count = static_cast<std::size_t>(directives.directives_size());
+  if (count > kMaxDirectives) {
+    return fail(ErrorCode::kResourceExhausted, std::to_string(count) +
+                                                   " directives in a frame, at most " +
+                                                   std::to_string(kMaxDirectives) + " are allowed");
+  }
+  std::vector<core::Directive> result;
+  result.reserve(count);
+  for (const v1::Directive& directive : directives.directives()) {
+    const std::string where = "directive " + std::to_string(result.size()) + ": ";
+    Status ok = check_below("lamport", directive.lamport(), kMaxLamport);
+    if (ok) ok = check_below("effective_round", directive.effective_round(), kMaxNamedRound);
+    if (!ok) return fail(ok.error().code, where + ok.error().message);
+    auto order = order_from_proto(directive);
+    if (!order) return fail(order.error().code, where + order.error().message);
+    result.push_back({{directive.lamport(), NodeId(directive.origin())},
+                      Round(directive.effective_round()),
+                      *std::move(order)});
   }
   return result;
 }

@@ -189,11 +189,13 @@ Result<FrameView> FrameDecoder::decode_general(std::span<const Slice> slices, st
                 std::to_string(size) + " bytes that are no skiptrain.v1.Frame");
   }
   const int parts = (frame.has_hello() ? 1 : 0) + (frame.has_state() ? 1 : 0) +
-                    (frame.has_goodbye() ? 1 : 0) +
+                    (frame.has_goodbye() ? 1 : 0) + (frame.has_edge() ? 1 : 0) +
+                    (frame.has_directives() ? 1 : 0) +
                     (frame.has_update() || frame.has_chunk() ? 1 : 0);
   if (parts != 1) {
     return fail(ErrorCode::kCorrupt, "a frame with " + std::to_string(parts) +
-                                         " of hello, state, goodbye and update, expected one");
+                                         " of hello, state, goodbye, edge, directives and "
+                                         "update, expected one");
   }
   FrameView view;
   if (frame.has_goodbye()) view.goodbye = from_proto(frame.goodbye());
@@ -207,6 +209,16 @@ Result<FrameView> FrameDecoder::decode_general(std::span<const Slice> slices, st
     if (!state) return tl::unexpected(state.error());
     view.state = *state;
   }
+  if (frame.has_edge()) {
+    auto edge = from_proto(frame.edge());
+    if (!edge) return tl::unexpected(edge.error());
+    view.edge = *edge;
+  }
+  if (frame.has_directives()) {
+    auto directives = from_proto(frame.directives());
+    if (!directives) return tl::unexpected(directives.error());
+    view.directives = *std::move(directives);
+  }
   if (frame.has_update()) {
     auto header = from_proto(frame.update());
     if (!header) return tl::unexpected(header.error());
@@ -219,6 +231,21 @@ Result<FrameView> FrameDecoder::decode_general(std::span<const Slice> slices, st
     view.chunk = ChunkView{frame.chunk().offset(), data.size(), {&gathered_->chunk, 1}};
   }
   return view;
+}
+
+Result<std::string> decode_gossip(std::span<const Slice> slices) {
+  const std::size_t size = total_size(slices);
+  if (size > kMaxGossipBytes + kGossipSlackBytes) {
+    return fail(ErrorCode::kResourceExhausted,
+                "a gossip message of " + std::to_string(size) + " bytes, at most " +
+                    std::to_string(kMaxGossipBytes) + " are allowed");
+  }
+  v1::SealedGossip message;
+  if (!message.ParseFromString(gather(slices, size))) {
+    return fail(ErrorCode::kCorrupt,
+                std::to_string(size) + " bytes that are no skiptrain.v1.SealedGossip");
+  }
+  return std::move(*message.mutable_envelope());
 }
 
 Result<StateRequest> decode_state_request(std::span<const Slice> slices) {

@@ -13,9 +13,12 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "base/error.h"
+#include "core/directive.h"
+#include "core/topology/edge_agreement.h"
 #include "wire/messages.h"
 
 namespace skiptrain::wire {
@@ -29,11 +32,13 @@ struct ChunkView {
   std::span<const Slice> data;
 };
 
-// One of hello, state and goodbye; or an update header, a chunk, or both.
+// One of hello, state, goodbye, edge and directives; or an update header, a chunk, or both.
 struct FrameView {
   std::optional<Hello> hello;
   std::optional<core::NodeState> state;
   std::optional<Goodbye> goodbye;
+  std::optional<core::EdgeMessage> edge;  // its peer is the stream's, and not set here
+  std::optional<std::vector<core::Directive>> directives;
   std::optional<UpdateHeader> update;
   std::optional<ChunkView> chunk;
 };
@@ -46,7 +51,7 @@ class FrameDecoder {
   FrameDecoder& operator=(const FrameDecoder&) = delete;
 
   // The view's chunk is valid until the slices' memory goes or `decode` is called again. Fails with
-  // kResourceExhausted for a frame above kMaxFrameBytes, else with kCorrupt.
+  // kResourceExhausted for what is above a named limit, else with kCorrupt.
   Result<FrameView> decode(std::span<const Slice> slices);
 
  private:
@@ -61,5 +66,8 @@ class FrameDecoder {
 
 // The argument of FetchState, with the same limits.
 Result<StateRequest> decode_state_request(std::span<const Slice> slices);
+// The envelope in the argument or the answer of Gossip. kResourceExhausted above kMaxGossipBytes,
+// kCorrupt for bytes that are no such message.
+Result<std::string> decode_gossip(std::span<const Slice> slices);
 
 }  // namespace skiptrain::wire

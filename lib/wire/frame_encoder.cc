@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "base/check.h"
 #include "wire/checksum.h"
@@ -65,22 +66,22 @@ std::size_t EncodedUpdate::size() const {
   return total;
 }
 
-EncodedUpdate encode_update(const ModelUpdate& update, const EncodeOptions& options) {
+EncodedUpdate encode_update(const ModelUpdate& update, std::size_t chunk_bytes) {
   SKIPTRAIN_CHECK(update.parameters != nullptr, "an update has parameters");
-  SKIPTRAIN_CHECK(options.chunk_bytes > 0, "a chunk holds at least one byte");
+  SKIPTRAIN_CHECK(chunk_bytes > 0, "a chunk holds at least one byte");
   const std::span<const std::byte> payload = update.parameters->bytes();
 
   v1::UpdateHeader header;
   to_proto(UpdateHeader{update.round, update.degree, update.parameters->size(), kDtypeFloat32,
-                        checksum(payload), options.schedule},
+                        checksum(payload)},
            header);
   const std::string header_bytes = header.SerializeAsString();
 
   EncodedUpdate encoded{update, {}};
-  encoded.frames.reserve(payload.size() / options.chunk_bytes + 1);
+  encoded.frames.reserve(payload.size() / chunk_bytes + 1);
   std::size_t offset = 0;
   do {
-    const std::size_t size = std::min(options.chunk_bytes, payload.size() - offset);
+    const std::size_t size = std::min(chunk_bytes, payload.size() - offset);
     PrefixWriter prefix;
     if (offset == 0) {
       prefix.byte(kFrameUpdateTag);
@@ -110,6 +111,28 @@ std::string encode_frame(const Goodbye& goodbye) {
   v1::Frame frame;
   to_proto(goodbye, *frame.mutable_goodbye());
   return frame.SerializeAsString();
+}
+
+std::string encode_frame(const core::EdgeMessage& message) {
+  v1::Frame frame;
+  to_proto(message, *frame.mutable_edge());
+  return frame.SerializeAsString();
+}
+
+std::string encode_frame(std::span<const core::Directive> directives) {
+  SKIPTRAIN_CHECK(directives.size() <= kMaxDirectives, "a frame holds so many directives at most");
+  v1::Frame frame;
+  frame.mutable_directives();
+  for (const core::Directive& directive : directives) {
+    to_proto(directive, *frame.mutable_directives()->add_directives());
+  }
+  return frame.SerializeAsString();
+}
+
+std::string encode_gossip(std::string envelope) {
+  v1::SealedGossip out;
+  out.set_envelope(std::move(envelope));
+  return out.SerializeAsString();
 }
 
 std::string encode_state_request(const StateRequest& request) {

@@ -15,7 +15,8 @@
 #include <string>
 #include <vector>
 
-#include "core/schedule.h"
+#include "core/directive.h"
+#include "core/topology/edge_agreement.h"
 #include "model/model_update.h"
 #include "wire/limits.h"
 #include "wire/messages.h"
@@ -47,21 +48,22 @@ struct EncodedUpdate {
   std::size_t size() const;  // of all frames, in bytes
 };
 
-struct EncodeOptions {
-  // Payload bytes per frame, kMinChunkBytes to kMaxChunkBytes in a daemon; tests take less.
-  std::size_t chunk_bytes = kDefaultChunkBytes;
-  // Travels with a fetched state only.
-  std::optional<core::Schedule> schedule;
-};
-
 // The header with the first chunk in one frame, then a frame per further chunk. `update.parameters`
-// is not null; they need not be finite (the receiver checks).
-EncodedUpdate encode_update(const ModelUpdate& update, const EncodeOptions& options = {});
+// is not null; they need not be finite (the receiver checks). `chunk_bytes` of payload per frame:
+// kMinChunkBytes to kMaxChunkBytes in a daemon; tests take less.
+EncodedUpdate encode_update(const ModelUpdate& update,
+                            std::size_t chunk_bytes = kDefaultChunkBytes);
 
 std::string encode_frame(const Hello& hello);
 std::string encode_frame(const core::NodeState& state);
 std::string encode_frame(const Goodbye& goodbye);
+// `message.peer` does not travel: it is the stream's other end.
+std::string encode_frame(const core::EdgeMessage& message);
+// At most kMaxDirectives of them.
+std::string encode_frame(std::span<const core::Directive> directives);
 // Not a Frame but the argument of FetchState.
 std::string encode_state_request(const StateRequest& request);
+// The argument and the answer of Gossip.
+std::string encode_gossip(std::string envelope);
 
 }  // namespace skiptrain::wire

@@ -49,6 +49,8 @@ std::string_view to_string(GoodbyeReason reason) {
       return "leaving";
     case GoodbyeReason::kWrongDialer:
       return "wrong-dialer";
+    case GoodbyeReason::kNotNeighbour:
+      return "not-neighbour";
   }
   return "unknown";
 }
@@ -66,6 +68,7 @@ bool is_refusal(GoodbyeReason reason) {
     case GoodbyeReason::kDuplicate:
     case GoodbyeReason::kBadFrame:
     case GoodbyeReason::kLeaving:
+    case GoodbyeReason::kNotNeighbour:
       return false;
   }
   return false;

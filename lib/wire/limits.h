@@ -20,9 +20,21 @@ inline constexpr std::size_t kDefaultChunkBytes = std::size_t{1} << 19;
 inline constexpr std::size_t kFrameSlackBytes = std::size_t{8} << 10;
 inline constexpr std::size_t kMaxFrameBytes = kMaxChunkBytes + kFrameSlackBytes;
 
-// An encoded update header, schedule included, is below 80 bytes; a longer one is no header of
-// ours.
+// An encoded update header is below 40 bytes; a longer one is no header of ours.
 inline constexpr std::size_t kMaxUpdateHeaderBytes = 256;
+
+// Directives in one frame; a sender with more takes several frames. The longest encoded one is
+// below 64 bytes, so they fit a frame's slack.
+inline constexpr std::size_t kMaxDirectives = 64;
+// Rounds that an edge claim or a directive names, and a directive's lamport time, are below this:
+// sums with them cannot wrap.
+inline constexpr std::uint64_t kMaxNamedRound = std::uint64_t{1} << 62;
+inline constexpr std::uint64_t kMaxLamport = std::uint64_t{1} << 62;
+
+// A sealed envelope of a Gossip call: the list of some thousand members, with room.
+inline constexpr std::size_t kMaxGossipBytes = std::size_t{4} << 20;
+// What protobuf puts around it.
+inline constexpr std::size_t kGossipSlackBytes = 64;
 
 // Cluster id, run id and node name.
 inline constexpr std::size_t kMaxNameBytes = 256;

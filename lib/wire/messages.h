@@ -8,7 +8,6 @@
 
 #include "base/ids.h"
 #include "core/event.h"
-#include "core/schedule.h"
 #include "wire/limits.h"
 
 namespace skiptrain::wire {
@@ -39,6 +38,7 @@ enum class GoodbyeReason {
   kBadFrame,
   kLeaving,
   kWrongDialer,
+  kNotNeighbour,
 };
 
 std::string_view to_string(GoodbyeReason reason);
@@ -63,7 +63,6 @@ struct UpdateHeader {
   std::uint64_t parameter_count = 0;
   std::uint32_t dtype = 0;     // as on the wire, not checked yet
   std::uint64_t checksum = 0;  // XXH3-64 over the payload
-  std::optional<core::Schedule> schedule;
 
   bool operator==(const UpdateHeader&) const = default;
 };

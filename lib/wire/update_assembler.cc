@@ -31,17 +31,17 @@ std::string first_not_finite(std::span<const float> values) {
 
 UpdateAssembler::UpdateAssembler(ParametersPool& pool) : pool_(pool) {}
 
-Result<std::optional<AssembledUpdate>> UpdateAssembler::accept(const FrameView& frame) {
+Result<std::optional<ModelUpdate>> UpdateAssembler::accept(const FrameView& frame) {
   if (frame.update) {
     if (const Status ok = begin(*frame.update); !ok) return reject(ok.error());
   }
   if (frame.chunk) {
     if (const Status ok = append(*frame.chunk); !ok) return reject(ok.error());
   }
-  if (!buffer_ || filled_ < buffer_->bytes().size()) return std::optional<AssembledUpdate>();
+  if (!buffer_ || filled_ < buffer_->bytes().size()) return std::optional<ModelUpdate>();
   auto complete = finish();
   if (!complete) return reject(complete.error());
-  return std::optional<AssembledUpdate>(*std::move(complete));
+  return std::optional<ModelUpdate>(*std::move(complete));
 }
 
 Status UpdateAssembler::begin(const UpdateHeader& header) {
@@ -105,7 +105,7 @@ void UpdateAssembler::copy_and_check(Slice bytes) {
   }
 }
 
-Result<AssembledUpdate> UpdateAssembler::finish() {
+Result<ModelUpdate> UpdateAssembler::finish() {
   const std::uint64_t found = checksum_.value();
   if (found != header_.checksum) {
     return fail(ErrorCode::kCorrupt, subject() + ": checksum " + hex(found) + ", its header says " +
@@ -116,11 +116,10 @@ Result<AssembledUpdate> UpdateAssembler::finish() {
                                          first_not_finite(std::as_const(*buffer_).values()) +
                                          ", expected finite numbers");
   }
-  return AssembledUpdate{{header_.round, header_.degree, std::exchange(buffer_, nullptr)},
-                         header_.schedule};
+  return ModelUpdate{header_.round, header_.degree, std::exchange(buffer_, nullptr)};
 }
 
-Result<std::optional<AssembledUpdate>> UpdateAssembler::reject(Error error) {
+Result<std::optional<ModelUpdate>> UpdateAssembler::reject(Error error) {
   buffer_.reset();
   return tl::unexpected(std::move(error));
 }

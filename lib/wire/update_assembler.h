@@ -20,11 +20,6 @@
 
 namespace skiptrain::wire {
 
-struct AssembledUpdate {
-  ModelUpdate update;
-  std::optional<core::Schedule> schedule;  // with a fetched state
-};
-
 class UpdateAssembler {
  public:
   // `pool` lends buffers of the run's number of parameters, and outlives the assembler.
@@ -34,7 +29,7 @@ class UpdateAssembler {
   // more is to come. On an error (kCorrupt, kMismatch for another size or dtype,
   // kNumeric for NaN and infinity) the update in assembly is dropped and its buffer returned; the
   // message says what was found and what was expected.
-  Result<std::optional<AssembledUpdate>> accept(const FrameView& frame);
+  Result<std::optional<ModelUpdate>> accept(const FrameView& frame);
 
   bool in_progress() const { return buffer_ != nullptr; }
 
@@ -42,8 +37,8 @@ class UpdateAssembler {
   Status begin(const UpdateHeader& header);
   Status append(const ChunkView& chunk);
   void copy_and_check(Slice bytes);
-  Result<AssembledUpdate> finish();
-  Result<std::optional<AssembledUpdate>> reject(Error error);
+  Result<ModelUpdate> finish();
+  Result<std::optional<ModelUpdate>> reject(Error error);
   std::string subject() const;
 
   ParametersPool& pool_;

@@ -5,6 +5,7 @@
 // the message's length, then the message.
 #include "tests/fuzz/frame_fuzz.h"
 
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -41,6 +42,23 @@ void check_promises(const ModelUpdate& update) {
   SKIPTRAIN_CHECK(all_finite(update.parameters->values()), "an update is finite");
 }
 
+void check_promises(const FrameView& frame) {
+  if (frame.edge) {
+    SKIPTRAIN_CHECK(frame.edge->claim.from < Round(kMaxNamedRound), "a claim names a sane round");
+    SKIPTRAIN_CHECK(!frame.update && !frame.chunk, "an edge frame carries nothing else");
+  }
+  if (!frame.directives) return;
+  SKIPTRAIN_CHECK(!frame.update && !frame.chunk, "a directives frame carries nothing else");
+  SKIPTRAIN_CHECK(frame.directives->size() <= kMaxDirectives, "directives are few");
+  for (const core::Directive& directive : *frame.directives) {
+    const auto* rate = std::get_if<core::LearningRate>(&directive.order);
+    SKIPTRAIN_CHECK(rate == nullptr || (std::isfinite(rate->value) && rate->value > 0),
+                    "a learning rate is finite and above 0");
+    const auto* schedule = std::get_if<core::Schedule>(&directive.order);
+    SKIPTRAIN_CHECK(schedule == nullptr || schedule->validate(), "a schedule is valid");
+  }
+}
+
 void run(std::span<const std::byte> input) {
   ParametersPool pool(kFuzzParameters, 1);
   FrameDecoder decoder;
@@ -54,10 +72,12 @@ void run(std::span<const std::byte> input) {
     const CutMessage message(input.first(size), piece);
     input = input.subspan(size);
     (void)decode_state_request(message.slices());
+    (void)decode_gossip(message.slices());
     const auto frame = decoder.decode(message.slices());
     if (!frame) continue;
+    check_promises(*frame);
     const auto assembled = assembler.accept(*frame);
-    if (assembled && *assembled) check_promises((*assembled)->update);
+    if (assembled && *assembled) check_promises(**assembled);
   }
 }
 

@@ -45,20 +45,37 @@ std::string whole(const EncodedFrame& frame) {
                       frame.payload().size());
 }
 
+core::EdgeMessage make_edge(Rng& rng) {
+  return {NodeId(), {true, Round(rng.below(100))}, {rng.below(2) == 0, Round(rng.below(100))}};
+}
+
+std::vector<core::Directive> make_directives(Rng& rng) {
+  std::vector<core::Directive> directives;
+  const core::DirectiveStamp stamp{rng.below(1000), NodeId(rng.below(10))};
+  if (rng.below(2) == 0) directives.push_back({stamp, Round(7), core::RunOrder::kPause});
+  if (rng.below(2) == 0) directives.push_back({stamp, Round(8), core::LearningRate{0.05}});
+  if (rng.below(2) == 0) {
+    directives.push_back({stamp, Round(9), core::Schedule{core::Policy::kSkipTrain, 4, 4}});
+  }
+  return directives;
+}
+
 // A valid stream: an update in a random cut, and now and then a control frame.
 Input make_stream(Rng& rng) {
   std::vector<float> values(kFuzzParameters);
   for (float& value : values) value = static_cast<float>(rng.normal());
-  EncodeOptions options;
-  options.chunk_bytes = 1 + rng.below(300);
-  if (rng.below(2) == 0) options.schedule = core::Schedule{core::Policy::kSkipTrain, 4, 4};
-  const auto encoded = encode_update({Round(rng.next()), 3, copy_parameters(values)}, options);
+  const std::size_t chunk_bytes = 1 + rng.below(300);
+  const auto encoded = encode_update({Round(rng.next()), 3, copy_parameters(values)}, chunk_bytes);
   Input input;
   Hello hello;
   hello.cluster_id = "fuzz";
   if (rng.below(4) == 0) append_message(input, rng, encode_frame(hello));
   if (rng.below(4) == 0) append_message(input, rng, encode_state_request({hello, Round(1)}));
+  if (rng.below(4) == 0) append_message(input, rng, encode_gossip("sealed"));
   for (const EncodedFrame& frame : encoded.frames) {
+    // Between an update's frames too: what a decoder takes, an assembler may refuse.
+    if (rng.below(4) == 0) append_message(input, rng, encode_frame(make_edge(rng)));
+    if (rng.below(4) == 0) append_message(input, rng, encode_frame(make_directives(rng)));
     append_message(input, rng, whole(frame));
     if (rng.below(8) == 0) append_message(input, rng, encode_frame(core::NodeState{}));
   }

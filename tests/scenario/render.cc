@@ -45,6 +45,11 @@ struct Words {
     return "tell node " + to_string(e.message.peer) + ": edge " + to_string(e.message.claim) +
            ", heard " + to_string(e.message.heard);
   }
+  std::string operator()(const core::RecordDirectives& e) const {
+    std::string text = "record directives:";
+    for (const core::Directive& directive : e.news) text += " " + to_string(directive) + ";";
+    return text;
+  }
   std::string operator()(const core::SendDirectives& e) const {
     std::string text = "send directives to " + ids(e.to) + ":";
     for (const core::Directive& directive : e.directives) text += " " + to_string(directive) + ";";
@@ -66,8 +71,7 @@ struct Words {
   }
   std::string operator()(const core::SendState& e) const {
     return "send state of round " + to_string(e.state.round) + ", " + x_of(e.state.parameters) +
-           ", schedule " + render(e.schedule) + ", to " + to_string(e.to) + " (request " +
-           std::to_string(e.request) + ")";
+           ", to " + to_string(e.to) + " (request " + std::to_string(e.request) + ")";
   }
   std::string operator()(const core::RefuseState& e) const {
     return "refuse request " + std::to_string(e.request) + " for the state";

@@ -69,6 +69,19 @@ class Arguments {
   std::uint64_t count(const std::string& key, std::optional<double> otherwise) const {
     return static_cast<std::uint64_t>(number(key, otherwise));
   }
+  // Separated by commas.
+  std::vector<NodeId> nodes(const std::string& key) const {
+    std::vector<NodeId> result;
+    std::istringstream list(find(key).value_or(""));
+    for (std::string id; std::getline(list, id, ',');) {
+      result.push_back(NodeId(static_cast<std::uint64_t>(parse_number(id))));
+    }
+    return result;
+  }
+  // KEY=ROUND; without it the edge is not wanted.
+  core::EdgeClaim claim(const std::string& key) const {
+    return find(key) ? core::EdgeClaim{true, Round(count(key, std::nullopt))} : core::EdgeClaim{};
+  }
   Round round(std::optional<double> otherwise = std::nullopt) const {
     return Round(count("round", otherwise));
   }
@@ -99,6 +112,14 @@ class Arguments {
   std::map<std::string, std::string> named_;
 };
 
+core::RunOrder run_order(const std::string& name) {
+  using core::RunOrder;
+  for (const RunOrder order : {RunOrder::kRun, RunOrder::kPause, RunOrder::kStop}) {
+    if (name == core::to_string(order)) return order;
+  }
+  throw BadCommand{"\"" + name + "\" is none of run, pause and stop"};
+}
+
 std::optional<core::Event> parse_neighbour_event(const std::string& what, const Arguments& a) {
   if (what == "connected") return core::PeerConnected{a.node(0), Incarnation(1), a.state()};
   if (what == "disconnected") return core::PeerDisconnected{a.node(0)};
@@ -110,9 +131,25 @@ std::optional<core::Event> parse_neighbour_event(const std::string& what, const 
   if (what == "asked-for-state") {
     return core::StateRequested{a.node(0), a.count("request", std::nullopt)};
   }
+  if (what == "wanted") {
+    return core::NeighboursWanted{a.nodes("neighbours"), a.count("ready", 1) != 0};
+  }
+  if (what == "gone") return core::MemberGone{a.node(0)};
+  if (what == "edge") {
+    return core::EdgeReceived{{a.node(0), a.claim("wanted"), a.claim("heard")}};
+  }
+  if (what == "directive") {
+    const core::DirectiveOrder order =
+        a.schedule() ? core::DirectiveOrder(*a.schedule()) : run_order(a.plain(1));
+    return core::DirectivesReceived{
+        a.node(0),
+        {{{a.count("lamport", 1), NodeId(a.count("origin", std::nullopt))},
+          Round(a.count("from", std::nullopt)),
+          order}}};
+  }
   if (what == "fetched") {
     const ModelUpdate state{a.round(), 2, a.x()};
-    return core::StateFetched{a.node(0), state, a.schedule()};
+    return core::StateFetched{a.node(0), state};
   }
   if (what == "fetch-failed") return core::StateFetchFailed{a.node(0), a.text_from(1)};
   return std::nullopt;
@@ -141,7 +178,14 @@ std::optional<core::Event> parse_operator_event(const std::string& what, const A
   if (what == "schedule") {
     const auto schedule = a.schedule();
     if (!schedule) throw BadCommand{"policy= is missing"};
-    return core::ScheduleRequested{*schedule, Round(a.count("from", std::nullopt))};
+    return core::DirectiveIssued{*schedule, Round(a.count("from", std::nullopt))};
+  }
+  if (what == "run") {
+    return core::DirectiveIssued{run_order(a.plain(0)), Round(a.count("from", std::nullopt))};
+  }
+  if (what == "lr") {
+    return core::DirectiveIssued{core::LearningRate{parse_number(a.plain(0))},
+                                 Round(a.count("from", std::nullopt))};
   }
   if (what == "budget") {
     if (a.plain(0) == "none") return core::BudgetRequested{std::nullopt};
@@ -184,9 +228,11 @@ void Runner::make_node(const Command& command) {
   const Arguments arguments(command.words, 1);
   core::NodeOptions options;
   options.id = arguments.node(0);
-  std::istringstream neighbours(arguments.find("neighbours").value_or(""));
-  for (std::string id; std::getline(neighbours, id, ',');) {
-    options.neighbours.push_back(NodeId(static_cast<std::uint64_t>(parse_number(id))));
+  options.neighbours = arguments.nodes("neighbours");
+  options.nodes_come_and_go = arguments.count("come_and_go", 0) != 0;
+  if (arguments.find("epidemic")) {
+    options.epidemic = core::EpidemicOptions{
+        static_cast<std::uint32_t>(arguments.count("epidemic", std::nullopt)), options.run_seed};
   }
   options.total_rounds = arguments.count("rounds", std::nullopt);
   options.run_seed = arguments.count("seed", 1);
@@ -212,8 +258,8 @@ void Runner::step(const Command& command, std::string& output) {
   if (when < now_) throw BadCommand{"it is " + render(now_) + " already"};
   now_ = when;
   const core::Event event = parse_event(command);
-  if (const auto* request = std::get_if<core::ScheduleRequested>(&event)) {
-    if (const auto allowed = node_->check_schedule(*request); !allowed) {
+  if (const auto* request = std::get_if<core::DirectiveIssued>(&event)) {
+    if (const auto allowed = node_->check_directive(*request); !allowed) {
       output += "refused: " + allowed.error().message + "\n";
       return;
     }

@@ -21,8 +21,8 @@ enum class MemberState : std::uint8_t {
   kLeft,  // went on purpose, or was removed by an operator
 };
 
-// Orders what is said of one member. Only the member itself makes a new version: by a restart, and
-// by refuting that it is suspect or failed.
+// Orders what is said of one member. Only the member itself makes a new version: by a restart, by
+// refuting that it is suspect, failed or removed, and by changing what it says of itself.
 struct MemberVersion {
   Incarnation incarnation;       // of the daemon's start
   std::uint32_t refutation = 0;  // within that incarnation

@@ -36,4 +36,12 @@ std::size_t encoded_bound(const GossipPacket& packet_without_claims) {
   return kNumbers * kNumberField + kLengthField + address;
 }
 
+std::size_t encoded_bound(const MemberList& list) {
+  constexpr std::size_t kNumbers = 2;  // from, join
+  std::size_t bytes = kNumbers * kNumberField;
+  if (!list.digests.empty()) bytes += kLengthField + 8 * list.digests.size();
+  for (const MemberClaim& claim : list.members) bytes += encoded_bound(claim);
+  return bytes;
+}
+
 }  // namespace skiptrain::core

@@ -50,13 +50,24 @@ struct GossipPacket {
   bool operator==(const GossipPacket&) const = default;
 };
 
-// The sender's whole view; the answer is the receiver's. Also the way to join.
+// The call by which two nodes make their views one, and by which a node joins. In each case the
+// receiver takes the claims in, then answers:
+//   join          `members` is the sender's whole view; the answer holds the receiver's
+//   digests       hashes of the sender's view; the answer holds what the receiver knows where they
+//                 differ, and its own hashes, so that the sender can tell what it knows better and
+//                 call again with that. Where all is the same the answer has no digests
+//   neither       `members` is what the receiver lacks; the answer holds what it knows better
+// So two nodes of one view exchange some hundred bytes however many members there are.
 struct MemberList {
   NodeId from;
-  bool join = false;  // the sender is new and asks to be let in
+  bool join = false;
+  // Hash i is of the members that digest_bucket() puts into bucket i: see view_digest.h. At most
+  // kMaxMemberDigests.
+  std::vector<std::uint64_t> digests;
   std::vector<MemberClaim> members;
   bool operator==(const MemberList&) const = default;
 };
+inline constexpr std::size_t kMaxMemberDigests = 256;
 
 // Ping over the reliable call, for networks in which UDP does not get through.
 struct ReliablePing {
@@ -70,5 +81,6 @@ std::size_t encoded_bound(const MemberInfo& info);
 std::size_t encoded_bound(const MemberClaim& claim);
 // Of a packet without its claims.
 std::size_t encoded_bound(const GossipPacket& packet_without_claims);
+std::size_t encoded_bound(const MemberList& list);
 
 }  // namespace skiptrain::core

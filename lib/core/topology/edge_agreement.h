@@ -65,17 +65,19 @@ class EdgeWish {
   // A neighbour that changes its mind for more coming rounds than this has the oldest forgotten.
   static constexpr std::size_t kMaxChanges = 32;
 
-  // A claim made or heard in round `now`, which stays as it began. Two wishes in a row move the
-  // edge to the later round.
-  void claim(const EdgeClaim& claim, Round now);
-  // Forgets what was before `now`.
-  void begin_round(Round now);
+  // A claim made or heard while `open` is the first round that has not begun; those before it stay
+  // as they began. Two wishes in a row move the edge to the later round.
+  void claim(const EdgeClaim& claim, Round open);
+  // Forgets what no longer matters from `open` on, but for what is wanted in the round before it.
+  void forget_before(Round open);
 
   const EdgeClaim& last() const { return last_; }
   // For rounds from the one in progress on.
-  bool wanted_in(Round round) const;
-  // No change is to come after `now`.
-  bool settled(Round now) const;
+  bool wanted_in(Round round) const { return wanted_before(round.next()); }
+  // In the last round before `open`; false if there is none.
+  bool wanted_before(Round open) const;
+  // No change is to come from `open` on.
+  bool settled(Round open) const;
 
  private:
   EdgeClaim last_;
@@ -93,12 +95,15 @@ class EdgeAgreement {
   // are answered and forgotten, and come again when this node asks.
   static constexpr std::size_t kMaxEntries = 4096;
 
-  // `round`: the one in progress, or the first to come.
-  explicit EdgeAgreement(Round round) : round_(round) {}
+  // `round`: the one in progress.
+  explicit EdgeAgreement(Round round) : open_(round.next()) {}
+  // No round has begun yet, and `first` is the first to come: wishes are for it, without a lead, so
+  // that a cluster that starts together has its edges from its first round on.
+  static EdgeAgreement before(Round first);
 
   // Rounds go forward only; a smaller one is ignored.
   void begin_round(Round round);
-  Round round() const { return round_; }
+  Round first_open() const { return open_; }
 
   // The neighbours that this node wants from now on, strictly ascending: those of its newest
   // topology. Others lose their edge from kLead rounds on.
@@ -113,11 +118,16 @@ class EdgeAgreement {
 
   // Is the edge used in `round`, the one in progress or a later one, as far as is known now?
   bool uses(NodeId peer, Round round) const;
-  // The neighbours of the round in progress, in ascending order.
+  // Is every edge that this node wants used in `round`?
+  bool has_all_wanted(Round round) const;
+  // The neighbours of the round in progress, in ascending order; none before the first.
   std::vector<NodeId> neighbours() const;
   // All with whom a link is needed, in ascending order: the neighbours, those wanted in coming
   // rounds, and those who have not heard yet that they are wanted no more.
   std::vector<NodeId> peers() const;
+  // Those that both ends want, in ascending order: the neighbours of asynchronous rounds.
+  std::vector<NodeId> agreed() const;
+  bool has_all_agreed() const;
   // From when on the edge is used, if both ends want it.
   std::optional<Round> agreed_from(NodeId peer) const;
 
@@ -128,7 +138,8 @@ class EdgeAgreement {
     EdgeClaim heard;  // ours, as they last heard it
     std::uint64_t lead = kLead;
 
-    bool uses(Round round) const { return own.wanted_in(round) && peer.wanted_in(round); }
+    bool uses(Round round) const { return in_use(round.next()); }
+    bool in_use(Round open) const { return own.wanted_before(open) && peer.wanted_before(open); }
     bool both_want() const { return own.last().wanted && peer.last().wanted; }
     Round agreed() const { return std::max(own.last().from, peer.last().from); }
   };
@@ -137,8 +148,13 @@ class EdgeAgreement {
     return {peer, entry.own.last(), entry.peer.last()};
   }
   void forget_finished();
+  // `lead` rounds after the one in progress.
+  Round ahead(std::uint64_t lead) const { return Round(open_.value() + lead - 1); }
+  // For which round a wish made now is.
+  Round next_change() const { return begun_ ? ahead(kLead) : open_; }
 
-  Round round_;
+  Round open_;  // the first round that has not begun
+  bool begun_ = true;
   FlatMap<NodeId, Entry> entries_;
 };
 

@@ -101,13 +101,21 @@ TEST_F(SteeringTest, AScheduleSetForARoundSwitchesAllNodesInIt) {
     switch_round = std::max(switch_round, cluster_.round(i) + 6);
   }
   const std::string at = std::to_string(switch_round);
-  ask_all({"schedule", "set", "--policy", "skiptrain", "--train", "1", "--sync", "3", "--at-round",
-           at});
+  // One node hears of it, and all know it a moment later.
+  ASSERT_EQ(cluster_
+                .ask(1, {"schedule", "set", "--policy", "skiptrain", "--train", "1", "--sync", "3",
+                         "--at-round", at})
+                .exit_code,
+            kOk);
   for (std::size_t i = 0; i < kNodes; ++i) {
-    const Json schedule = cluster_.ask(i, {"schedule", "show"}).json;
-    EXPECT_EQ(schedule.at("current").at("policy"), "dpsgd");
-    EXPECT_EQ(schedule.at("pending").at("policy"), "skiptrain");
-    EXPECT_EQ(schedule.at("pending").at("effective_round"), switch_round);
+    const auto knows = [&] {
+      const Json schedule = cluster_.ask(i, {"schedule", "show"}).json;
+      return schedule.at("current").at("policy") == "dpsgd" && schedule.contains("pending") &&
+             schedule.at("pending").is_object() &&
+             schedule.at("pending").at("policy") == "skiptrain" &&
+             schedule.at("pending").at("effective_round") == switch_round;
+    };
+    EXPECT_TRUE(eventually(knows)) << cluster_.ask(i, {"schedule", "show"}).out;
   }
   ask_all({"resume"});
   for (std::size_t i = 0; i < kNodes; ++i) {
@@ -124,6 +132,46 @@ TEST_F(SteeringTest, AScheduleSetForARoundSwitchesAllNodesInIt) {
     }
     EXPECT_GE(after, 8U);
   }
+}
+
+// Nobody says for which round: it is one that every node can keep.
+TEST_F(SteeringTest, OneOrderPausesResumesAndStopsTheWholeRun) {
+  start();
+  const Answer pause = cluster_.ask(2, {"run", "pause"});
+  ASSERT_EQ(pause.exit_code, kOk) << pause.err;
+  const std::uint64_t rest = pause.json.at("directive").at("effective_round");
+  expect_all_in("paused");
+  for (std::size_t i = 0; i < kNodes; ++i) EXPECT_EQ(cluster_.round(i), rest) << i;
+  const Answer alone = cluster_.ask(0, {"resume"});
+  EXPECT_EQ(alone.exit_code, kPrecondition);
+  EXPECT_NE(alone.error_message().find("skipctl run resume"), std::string::npos) << alone.err;
+
+  ASSERT_EQ(cluster_.ask(0, {"run", "resume"}).exit_code, kOk);
+  for (std::size_t i = 0; i < kNodes; ++i) {
+    EXPECT_TRUE(cluster_.wait_for_round(i, rest + 5)) << cluster_.describe();
+  }
+  const Answer stop = cluster_.ask(1, {"run", "stop"});
+  ASSERT_EQ(stop.exit_code, kOk) << stop.err;
+  expect_all_in("stopped");
+  for (std::size_t i = 0; i < kNodes; ++i) {
+    EXPECT_EQ(cluster_.round(i), stop.json.at("directive").at("effective_round")) << i;
+  }
+}
+
+TEST_F(SteeringTest, ANodeThatWasAwayFollowsTheOrdersGivenMeanwhile) {
+  start();
+  cluster_.process(2).signal(SIGKILL);
+  ASSERT_TRUE(cluster_.process(2).wait());
+  const Answer set = cluster_.ask(0, {"schedule", "set", "--policy", "greedy"});
+  ASSERT_EQ(set.exit_code, kOk) << set.err;
+  const std::uint64_t from = set.json.at("directive").at("effective_round");
+  ASSERT_TRUE(cluster_.wait_for_round(0, from + 1)) << cluster_.describe();
+  cluster_.start(2);
+  const auto follows = [&] {
+    const Answer shown = cluster_.ask(2, {"schedule", "show"});
+    return shown.json.is_object() && shown.json.at("current").at("policy") == "greedy";
+  };
+  EXPECT_TRUE(eventually(follows)) << cluster_.describe();
 }
 
 TEST_F(SteeringTest, AScheduleForARoundGoneByIsRefused) {

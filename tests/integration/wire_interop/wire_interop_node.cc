@@ -102,10 +102,7 @@ class Responder {
     } else if (const auto* request = std::get_if<core::StateRequested>(&event)) {
       auto state = std::make_shared<Parameters>(parameters_);
       for (std::size_t k = 0; k < parameters_; ++k) state->values()[k] = static_cast<float>(k + 1);
-      transport_.send_state({request->from,
-                             request->request,
-                             {Round(100), 1, std::move(state)},
-                             {core::Policy::kSkipTrain, 4, 4}});
+      transport_.send_state({request->from, request->request, {Round(100), 1, std::move(state)}});
     }
   }
 

@@ -144,27 +144,6 @@ TEST(NodeCatchUpTest, AnAnswerNobodyAskedForIsIgnored) {
   EXPECT_EQ(h.node().round(), Round(0));
 }
 
-TEST(NodeCatchUpTest, TakesOverTheScheduleOfTheNeighbour) {
-  NodeHarness h;
-  h.start();
-  h.trained(0);
-  h.peer_state(2, 5, Activity::kRunning);
-  const Schedule theirs{Policy::kSkipTrain, 2, 3};
-  EXPECT_THAT(only<Warn>(h.state_fetched(2, 5, 8.0f, theirs)).message,
-              HasSubstr("schedule of node 2"));
-  EXPECT_EQ(h.node().schedule(), theirs);
-}
-
-TEST(NodeCatchUpTest, DoesNotTakeOverAnImpossibleSchedule) {
-  NodeHarness h(mixing_options());
-  h.start();
-  const Schedule before = h.node().schedule();
-  h.peer_state(2, 5, Activity::kRunning);
-  h.state_fetched(2, 5, 8.0f, Schedule{Policy::kSkipTrain, 0, 3});
-  EXPECT_EQ(h.node().schedule(), before);
-  EXPECT_EQ(h.node().round(), Round(5));
-}
-
 TEST(NodeCatchUpTest, AfterAFailureItTriesAgainLater) {
   NodeHarness h(mixing_options());
   h.start();
@@ -267,7 +246,6 @@ TEST(NodeServeStateTest, ServesTheCommittedModelAndItsSchedule) {
   EXPECT_EQ(answer.request, 42u);
   EXPECT_EQ(answer.state.round, Round(1));
   EXPECT_EQ(value_of(answer.state.parameters), 3.0f) << "x(1), not the update x(1+1/2)";
-  EXPECT_EQ(answer.schedule, h.node().schedule());
 }
 
 // Else rounds of a few milliseconds would run away from the joiner for ever.

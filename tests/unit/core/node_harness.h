@@ -114,9 +114,8 @@ class NodeHarness {
   Effects mixed(std::uint64_t round, float x = 3.0f) {
     return step(MixFinished{Round(round), scalar(x), 0.25, std::chrono::milliseconds(1)});
   }
-  Effects state_fetched(std::uint64_t from, std::uint64_t round, float x = 8.0f,
-                        std::optional<Schedule> schedule = std::nullopt) {
-    return step(StateFetched{NodeId(from), {Round(round), 2, scalar(x)}, schedule});
+  Effects state_fetched(std::uint64_t from, std::uint64_t round, float x = 8.0f) {
+    return step(StateFetched{NodeId(from), {Round(round), 2, scalar(x)}});
   }
 
   // Loads the model and connects every neighbour: the first round begins.

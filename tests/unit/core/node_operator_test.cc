@@ -9,8 +9,13 @@ namespace {
 using std::chrono::seconds;
 using ::testing::HasSubstr;
 
-ScheduleRequested schedule_at(std::uint64_t round, Schedule schedule = {Policy::kSkipTrain, 1, 1}) {
+DirectiveIssued schedule_at(std::uint64_t round, Schedule schedule = {Policy::kSkipTrain, 1, 1}) {
   return {schedule, Round(round)};
+}
+
+// Is there a schedule that takes effect in a coming round?
+bool pending(NodeHarness& h) {
+  return h.node().directives().next_after(Schedule{}, h.node().round()) != nullptr;
 }
 
 TEST(NodePauseTest, PausesAtTheEndOfTheRound) {
@@ -105,14 +110,14 @@ TEST(NodeStopTest, AStopAfterTheLastRoundIsAnOrdinaryEnd) {
 TEST(NodeScheduleTest, ANewScheduleAppliesFromItsRoundOn) {
   NodeHarness h;
   h.start();
-  ASSERT_TRUE(h.node().check_schedule(schedule_at(3)));
+  ASSERT_TRUE(h.node().check_directive(schedule_at(3)));
   h.step(schedule_at(3));
-  EXPECT_TRUE(h.node().pending_schedule());
+  EXPECT_TRUE(pending(h));
   EXPECT_TRUE(has<Train>(h.play_round()));   // begins round 1
   EXPECT_TRUE(has<Train>(h.play_round()));   // 2
   EXPECT_FALSE(has<Train>(h.play_round()));  // 3, a sync round of 1/1
   EXPECT_EQ(h.node().schedule().policy, Policy::kSkipTrain);
-  EXPECT_FALSE(h.node().pending_schedule());
+  EXPECT_FALSE(pending(h));
   EXPECT_TRUE(has<Train>(h.play_round()));
 }
 
@@ -125,32 +130,45 @@ TEST(NodeScheduleTest, AJumpOverItsRoundAppliesItToo) {
   EXPECT_EQ(h.node().schedule().policy, Policy::kSkipTrain);
 }
 
-TEST(NodeScheduleTest, ANewRequestReplacesTheOneBefore) {
+TEST(NodeScheduleTest, ANewRequestForAnEarlierRoundReplacesTheOneBefore) {
   NodeHarness h;
   h.start();
-  h.step(schedule_at(3));
   h.step(schedule_at(5));
-  EXPECT_EQ(h.node().pending_schedule()->effective, Round(5));
+  h.step(schedule_at(3));
+  EXPECT_EQ(h.node().directives().all().size(), 1u);
+  EXPECT_EQ(h.node().directives().all().front().effective, Round(3));
+}
+
+TEST(NodeScheduleTest, ANewRequestForALaterRoundFollowsTheOneBefore) {
+  NodeHarness h(mixing_options());
+  h.start();
+  h.step(schedule_at(1, {Policy::kSkipTrain, 1, 1}));
+  h.step(schedule_at(3, {Policy::kSkipTrain, 1, 7}));
+  h.play_round();
+  EXPECT_EQ(h.node().schedule().gamma_sync, 1u);
+  h.play_round();
+  h.play_round();
+  EXPECT_EQ(h.node().schedule().gamma_sync, 7u);
 }
 
 TEST(NodeScheduleTest, TheRoundInProgressCannotChangeAnyMore) {
   NodeHarness h;
   h.start();
   h.play_round();
-  EXPECT_EQ(h.node().earliest_schedule_round(), Round(2));
-  const auto refused = h.node().check_schedule(schedule_at(1));
+  EXPECT_EQ(h.node().earliest_directive_round(), Round(2));
+  const auto refused = h.node().check_directive(schedule_at(1));
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, ErrorCode::kPreconditionFailed);
   EXPECT_THAT(refused.error().message, HasSubstr("first round that can change is 2"));
   h.step(schedule_at(1));
-  EXPECT_FALSE(h.node().pending_schedule());
-  EXPECT_TRUE(h.node().check_schedule(schedule_at(2)));
+  EXPECT_FALSE(pending(h));
+  EXPECT_TRUE(h.node().check_directive(schedule_at(2)));
 }
 
 TEST(NodeScheduleTest, BeforeTheFirstRoundItMayStillChange) {
   NodeHarness h;
   h.ready();
-  EXPECT_EQ(h.node().earliest_schedule_round(), Round(0));
+  EXPECT_EQ(h.node().earliest_directive_round(), Round(0));
   h.step(schedule_at(0, {Policy::kSkipTrain, 1, 5}));
   h.connect(2);
   h.connect(3);
@@ -162,14 +180,14 @@ TEST(NodeScheduleTest, IsRefusedPastTheRunAfterItAndIfInvalid) {
   options.total_rounds = 2;
   NodeHarness h(options);
   h.start();
-  EXPECT_THAT(h.node().check_schedule(schedule_at(2)).error().message,
+  EXPECT_THAT(h.node().check_directive(schedule_at(2)).error().message,
               HasSubstr("past the run's last round"));
-  EXPECT_EQ(h.node().check_schedule(schedule_at(1, {Policy::kSkipTrain, 0, 1})).error().code,
+  EXPECT_EQ(h.node().check_directive(schedule_at(1, {Policy::kSkipTrain, 0, 1})).error().code,
             ErrorCode::kInvalidArgument);
   h.play_round();
   h.play_round();
-  EXPECT_THAT(h.node().check_schedule(schedule_at(5)).error().message,
-              HasSubstr("the run has ended at round 2"));
+  EXPECT_THAT(h.node().check_directive(schedule_at(5)).error().message,
+              HasSubstr("the run has ended here, at round 2"));
 }
 
 TEST(NodeBudgetTest, ANewBudgetAppliesToTheNextRound) {

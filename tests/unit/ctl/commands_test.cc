@@ -142,13 +142,13 @@ TEST_F(CommandTest, ScheduleIsShownAndSet) {
   EXPECT_THAT(ask({"schedule", "show"}).out, HasSubstr("32 of 40"));
   const Invocation set =
       ask({"schedule", "set", "--policy", "skiptrain", "--train", "2", "--sync", "6"});
-  EXPECT_THAT(set.out, HasSubstr("skiptrain 2/6 from round 13"));
-  ASSERT_THAT(node.schedules_set(), SizeIs(1));
-  EXPECT_EQ(node.schedules_set()[0].schedule().effective_round(), 0u);
+  EXPECT_THAT(set.out, HasSubstr("skiptrain 2/6 from round 15"));
+  ASSERT_THAT(node.directives_issued(), SizeIs(1));
+  EXPECT_FALSE(node.directives_issued()[0].has_effective_round());
   EXPECT_EQ(ask({"schedule", "set", "--policy", "sometimes"}).exit, ExitCode::kUsage);
   EXPECT_EQ(ask({"schedule", "set", "--policy", "skiptrain", "--train", "0"}).exit,
             ExitCode::kUsage);
-  EXPECT_THAT(node.schedules_set(), SizeIs(1));
+  EXPECT_THAT(node.directives_issued(), SizeIs(1));
 }
 
 TEST_F(CommandTest, ScheduleSetKeepsTheLengthsInForce) {
@@ -162,7 +162,7 @@ TEST_F(CommandTest, ScheduleSetKeepsTheLengthsInForce) {
   EXPECT_EQ(ask({"schedule", "set", "--policy", "greedy"}).exit, ExitCode::kOk);
   EXPECT_EQ(ask({"schedule", "set", "--policy", "skiptrain", "--train", "-1"}).exit,
             ExitCode::kUsage);
-  EXPECT_THAT(node.schedules_set(), SizeIs(3));
+  EXPECT_THAT(node.directives_issued(), SizeIs(3));
 }
 
 TEST_F(CommandTest, ScheduleSetNeedsLengthsWhereNoneAreInForce) {
@@ -176,9 +176,46 @@ TEST_F(CommandTest, ScheduleSetNeedsLengthsWhereNoneAreInForce) {
   EXPECT_THAT(refused({}), HasSubstr("--train and --sync must be given for skiptrain"));
   EXPECT_THAT(refused({"--train", "4"}), HasSubstr("skipctl: --sync must be given"));
   EXPECT_THAT(refused({"--sync", "4"}), HasSubstr("skipctl: --train must be given"));
-  EXPECT_THAT(node.schedules_set(), SizeIs(0));
+  EXPECT_THAT(node.directives_issued(), SizeIs(0));
   EXPECT_THAT(ask({"schedule", "set", "--policy", "skiptrain", "--train", "4", "--sync", "4"}).out,
               HasSubstr("skiptrain 4/4"));
+}
+
+TEST_F(CommandTest, OrdersToTheRunAreOneCallEach) {
+  EXPECT_EQ(ask({"run", "pause"}).out, "pause from round 15\n");
+  EXPECT_EQ(ask({"run", "resume"}).out, "run from round 15\n");
+  EXPECT_EQ(ask({"--all", "run", "stop", "--at-round", "40"}).out, "stop from round 40\n");
+  EXPECT_EQ(ask({"run", "lr", "0.05"}).out, "learning rate 0.05 from round 15\n");
+  const auto issued = node.directives_issued();
+  ASSERT_THAT(issued, SizeIs(4));
+  EXPECT_EQ(issued[2].effective_round(), 40u);
+  EXPECT_FALSE(issued[3].has_effective_round());
+  for (const char* wrong : {"0", "-1", "fast"}) {
+    EXPECT_EQ(ask({"run", "lr", wrong}).exit, ExitCode::kUsage) << wrong;
+  }
+  EXPECT_EQ(ask({"run"}).exit, ExitCode::kUsage);
+}
+
+TEST_F(CommandTest, WarnsOfARoundThatFarNodesMayMiss) {
+  const Invocation early = ask({"run", "pause", "--at-round", "13"});
+  EXPECT_EQ(early.exit, ExitCode::kOk);
+  EXPECT_THAT(early.err, HasSubstr("from round 15 on, all would switch together"));
+  EXPECT_EQ(ask({"run", "pause", "--at-round", "15"}).err, "");
+}
+
+TEST_F(CommandTest, OrdersInForceAndToComeAreListed) {
+  EXPECT_THAT(ask({"run", "orders"}).out, HasSubstr("none"));
+  node.directives.set_round(12);
+  auto* rate = node.directives.add_directives();
+  rate->set_learning_rate(0.02);
+  rate->set_effective_round(8);
+  auto* stop = node.directives.add_directives();
+  stop->set_run(v1::RUN_ORDER_STOP);
+  stop->set_effective_round(60);
+  const std::string out = ask({"run", "orders"}).out;
+  EXPECT_THAT(out, HasSubstr("learning rate 0.02"));
+  EXPECT_THAT(out, HasSubstr("in force"));
+  EXPECT_THAT(out, HasSubstr("to come"));
 }
 
 TEST_F(CommandTest, SteeringIsOneCallEach) {

@@ -83,9 +83,9 @@ void FakeNode::stop() {
   server_.reset();
 }
 
-std::vector<v1::SetScheduleRequest> FakeNode::schedules_set() const {
+std::vector<v1::IssueDirectiveRequest> FakeNode::directives_issued() const {
   const std::lock_guard lock(mutex_);
-  return schedules_set_;
+  return directives_issued_;
 }
 
 std::vector<v1::SetBudgetRequest> FakeNode::budgets_set() const {
@@ -148,17 +148,27 @@ grpc::Status FakeNode::GetSchedule(Context* context, const v1::GetScheduleReques
   *response = schedule;
   return enter(context, "GetSchedule");
 }
-grpc::Status FakeNode::SetSchedule(Context* context, const v1::SetScheduleRequest* request,
-                                   v1::SetScheduleResponse* response) {
+grpc::Status FakeNode::IssueDirective(Context* context, const v1::IssueDirectiveRequest* request,
+                                      v1::IssueDirectiveResponse* response) {
   {
     const std::lock_guard lock(mutex_);
-    schedules_set_.push_back(*request);
+    directives_issued_.push_back(*request);
   }
-  *response->mutable_pending() = request->schedule();
-  if (response->pending().effective_round() == 0) {
-    response->mutable_pending()->set_effective_round(status.round() + 1);
+  v1::Directive& directive = *response->mutable_directive();
+  if (request->has_schedule()) *directive.mutable_schedule() = request->schedule();
+  if (request->order_case() == v1::IssueDirectiveRequest::kLearningRate) {
+    directive.set_learning_rate(request->learning_rate());
   }
-  return enter(context, "SetSchedule");
+  if (request->order_case() == v1::IssueDirectiveRequest::kRun) directive.set_run(request->run());
+  response->set_safe_round(status.round() + 3);
+  directive.set_effective_round(request->has_effective_round() ? request->effective_round()
+                                                               : response->safe_round());
+  return enter(context, "IssueDirective");
+}
+grpc::Status FakeNode::ListDirectives(Context* context, const v1::ListDirectivesRequest*,
+                                      v1::ListDirectivesResponse* response) {
+  *response = directives;
+  return enter(context, "ListDirectives");
 }
 grpc::Status FakeNode::Pause(Context* context, const v1::PauseRequest*,
                              v1::PauseResponse* response) {

@@ -31,6 +31,7 @@ class FakeNode final : public v1::Control::Service {
   v1::GetEnergyResponse energy;
   v1::GetTopologyResponse topology;
   v1::GetScheduleResponse schedule;
+  v1::ListDirectivesResponse directives;
   v1::EvaluateResponse evaluation;
   std::vector<v1::RoundRecord> rounds;
   std::string model_file;
@@ -39,7 +40,7 @@ class FakeNode final : public v1::Control::Service {
   std::function<void()> while_followed;   // called in `rounds --follow`, before it ends
 
   // What was asked for.
-  std::vector<v1::SetScheduleRequest> schedules_set() const;
+  std::vector<v1::IssueDirectiveRequest> directives_issued() const;
   std::vector<v1::SetBudgetRequest> budgets_set() const;
   std::vector<std::string> calls() const;
 
@@ -55,8 +56,10 @@ class FakeNode final : public v1::Control::Service {
                            v1::GetTopologyResponse*) override;
   grpc::Status GetSchedule(Context*, const v1::GetScheduleRequest*,
                            v1::GetScheduleResponse*) override;
-  grpc::Status SetSchedule(Context*, const v1::SetScheduleRequest*,
-                           v1::SetScheduleResponse*) override;
+  grpc::Status IssueDirective(Context*, const v1::IssueDirectiveRequest*,
+                              v1::IssueDirectiveResponse*) override;
+  grpc::Status ListDirectives(Context*, const v1::ListDirectivesRequest*,
+                              v1::ListDirectivesResponse*) override;
   grpc::Status Pause(Context*, const v1::PauseRequest*, v1::PauseResponse*) override;
   grpc::Status Resume(Context*, const v1::ResumeRequest*, v1::ResumeResponse*) override;
   grpc::Status Stop(Context*, const v1::StopRequest*, v1::StopResponse*) override;
@@ -72,7 +75,7 @@ class FakeNode final : public v1::Control::Service {
 
   const std::string socket_;
   mutable std::mutex mutex_;
-  std::vector<v1::SetScheduleRequest> schedules_set_;
+  std::vector<v1::IssueDirectiveRequest> directives_issued_;
   std::vector<v1::SetBudgetRequest> budgets_set_;
   std::vector<std::string> calls_;
   std::unique_ptr<grpc::Server> server_;

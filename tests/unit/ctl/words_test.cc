@@ -8,7 +8,6 @@
 #include <gtest/gtest.h>
 
 #include "ctl/json.h"
-#include "ctl/schedule.h"
 #include "ctl/watch.h"
 
 namespace skiptrain::ctl {
@@ -100,18 +99,6 @@ TEST(WordsTest, ComplainsAboutAnOverrunBudgetButNotARoundedOne) {
   status.set_energy_spent_wh(0.51);
   ASSERT_THAT(complaints(status, {}), SizeIs(1));
   EXPECT_THAT(complaints(status, {})[0], HasSubstr("0.51 Wh of 0.5 Wh"));
-}
-
-TEST(CommonRoundTest, LeavesAtLeastTwoSecondsAndTwoRounds) {
-  EXPECT_EQ(common_round({status_at(10, 0.5), status_at(12, 3.0)}).value(), 16u);  // 12 + 2 / 0.5
-  EXPECT_EQ(common_round({status_at(10, 60.0)}).value(), 12u);
-  EXPECT_EQ(common_round({status_at(0, 0.0)}).value(), 2u);
-}
-
-TEST(CommonRoundTest, RefusesARoundBeyondTheRunsEnd) {
-  const auto round = common_round({status_at(999, 1.0)});
-  ASSERT_FALSE(round.has_value());
-  EXPECT_EQ(round.error().exit, ExitCode::kPrecondition);
 }
 
 TEST(JsonTest, KeepsAllKeysAndWritesNumbersAndWords) {

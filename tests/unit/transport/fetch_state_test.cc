@@ -27,23 +27,20 @@ class FetchStateTest : public ::testing::Test {
   }
 
   TestNode a_, b_;
-  const core::Schedule schedule_{core::Policy::kSkipTrain, 4, 2};
 };
 
-TEST_F(FetchStateTest, BringsTheStateAndTheSchedule) {
+TEST_F(FetchStateTest, BringsTheState) {
   // Either side may ask, whoever dialled.
   for (const auto& [asker, answerer, from] :
        {std::tuple{&a_, &b_, NodeId(2)}, std::tuple{&b_, &a_, NodeId(1)}}) {
     asker->transport().fetch_state(from, Round(30));
     const auto request = asked(*answerer);
-    answerer->transport().send_state(
-        {request.from, request.request, update_of(31, 4.0F), schedule_});
+    answerer->transport().send_state({request.from, request.request, update_of(31, 4.0F)});
     const auto fetched = asker->wait_for<core::StateFetched>();
     ASSERT_TRUE(fetched);
     EXPECT_EQ(fetched->from, from);
     EXPECT_EQ(fetched->state.round, Round(31));
     EXPECT_FLOAT_EQ(fetched->state.parameters->values()[10], 14.0F);
-    EXPECT_EQ(fetched->schedule, schedule_);
   }
 }
 
@@ -58,7 +55,7 @@ TEST_F(FetchStateTest, ARefusalBringsItsReason) {
 TEST_F(FetchStateTest, AnOlderStateThanAskedForIsRefused) {
   a_.transport().fetch_state(NodeId(2), Round(10));
   const auto request = asked(b_);
-  b_.transport().send_state({request.from, request.request, update_of(9, 0.0F), schedule_});
+  b_.transport().send_state({request.from, request.request, update_of(9, 0.0F)});
   const auto failed = a_.wait_for<core::StateFetchFailed>();
   ASSERT_TRUE(failed);
   EXPECT_THAT(failed->reason, HasSubstr("is of round 9, asked for 10 or later"));
@@ -80,8 +77,8 @@ TEST_F(FetchStateTest, AnUnreachableNeighbourFails) {
 TEST_F(FetchStateTest, AStateThatIsNotFiniteIsRejected) {
   a_.transport().fetch_state(NodeId(2), Round(0));
   const auto request = asked(b_);
-  b_.transport().send_state({request.from, request.request,
-                             update_of(1, std::numeric_limits<float>::quiet_NaN()), schedule_});
+  b_.transport().send_state(
+      {request.from, request.request, update_of(1, std::numeric_limits<float>::quiet_NaN())});
   const auto failed = a_.wait_for<core::StateFetchFailed>();
   ASSERT_TRUE(failed);
   EXPECT_THAT(failed->reason, HasSubstr("expected finite numbers"));
@@ -90,9 +87,9 @@ TEST_F(FetchStateTest, AStateThatIsNotFiniteIsRejected) {
 TEST_F(FetchStateTest, OneAnswerOnlyAndLateOnesDoNothing) {
   a_.transport().fetch_state(NodeId(2), Round(0));
   const auto request = asked(b_);
-  b_.transport().send_state({request.from, request.request, update_of(1, 0.0F), schedule_});
+  b_.transport().send_state({request.from, request.request, update_of(1, 0.0F)});
   b_.transport().refuse_state(request.request, "too late");
-  b_.transport().send_state({request.from, 12345, update_of(1, 0.0F), schedule_});
+  b_.transport().send_state({request.from, 12345, update_of(1, 0.0F)});
   EXPECT_TRUE(a_.wait_for<core::StateFetched>());
 }
 

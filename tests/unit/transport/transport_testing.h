@@ -114,6 +114,19 @@ class TestNode {
     events_.clear();
   }
 
+  bool has_link(std::uint64_t peer) const {
+    for (const ports::LinkReport& report : transport_.links()) {
+      if (report.peer == NodeId(peer)) return true;
+    }
+    return false;
+  }
+  bool connected_to(std::uint64_t peer) const {
+    for (const ports::LinkReport& report : transport_.links()) {
+      if (report.peer == NodeId(peer)) return report.state == ports::LinkState::kConnected;
+    }
+    return false;
+  }
+
   ports::LinkReport link(std::uint64_t peer) const {
     for (const ports::LinkReport& report : transport_.links()) {
       if (report.peer == NodeId(peer)) return report;
@@ -135,6 +148,19 @@ class TestNode {
   std::vector<core::Event> events_;
   GrpcTransport transport_;
 };
+
+// A node among nodes that come and go; it begins without neighbours.
+inline TransportConfig living_config_of(std::uint64_t self) {
+  TransportConfig config = config_of(self, {});
+  config.peers_come_and_go = true;
+  config.reconnect_min = milliseconds(100);
+  config.reconnect_max = std::chrono::seconds(5);
+  return config;
+}
+
+inline ports::PeerAddress peer_at(std::uint64_t id, const std::string& address) {
+  return {NodeId(id), "node-" + std::to_string(id), address};
+}
 
 // Makes `a` and `b` neighbours of each other, and waits until both say so.
 inline void connect(TestNode& a, std::uint64_t a_id, TestNode& b, std::uint64_t b_id) {

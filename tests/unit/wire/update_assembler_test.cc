@@ -21,7 +21,7 @@ using testing::Receiver;
 class UpdateAssemblerTest : public ::testing::Test {
  protected:
   UpdateAssemblerTest() : receiver_(8) {
-    for (const auto& message : messages_of(encode_update(make_update(4, ramp(8)), {16, {}}))) {
+    for (const auto& message : messages_of(encode_update(make_update(4, ramp(8)), 16))) {
       frames_.emplace_back();
       EXPECT_TRUE(frames_.back().ParseFromString(message));
     }
@@ -124,8 +124,8 @@ TEST(UpdateAssemblerFiniteTest, RefusesEachKindOfNonFiniteNumberAtEachPlace) {
       values[place] = bad;
       Receiver receiver(9);
       // Chunks of 6 bytes end inside elements.
-      Result<std::optional<AssembledUpdate>> taken = std::optional<AssembledUpdate>();
-      for (const auto& message : messages_of(encode_update(make_update(2, values), {6, {}}))) {
+      Result<std::optional<ModelUpdate>> taken = std::optional<ModelUpdate>();
+      for (const auto& message : messages_of(encode_update(make_update(2, values), 6))) {
         taken = receiver.take(message);
         if (!taken) break;
       }
@@ -148,7 +148,7 @@ TEST(UpdateAssemblerPoolTest, BuffersComeFromThePoolAndReturnToIt) {
     const Slice whole = testing::slice_of(message);
     auto taken = assembler.accept(decoder.decode(std::span(&whole, 1)).value());
     ASSERT_TRUE(taken && *taken);
-    const float* data = (*taken)->update.parameters->values().data();
+    const float* data = (*taken)->parameters->values().data();
     if (first == nullptr) first = data;
     EXPECT_EQ(data, first) << "the one idle buffer is used again";
   }

@@ -58,16 +58,16 @@ class Receiver {
  public:
   explicit Receiver(std::size_t parameter_count) : pool_(parameter_count, 2), assembler_(pool_) {}
 
-  Result<std::optional<AssembledUpdate>> take(std::span<const Slice> slices) {
+  Result<std::optional<ModelUpdate>> take(std::span<const Slice> slices) {
     auto frame = decoder_.decode(slices);
     if (!frame) return tl::unexpected(frame.error());
     return assembler_.accept(*frame);
   }
-  Result<std::optional<AssembledUpdate>> take(const std::string& message) {
+  Result<std::optional<ModelUpdate>> take(const std::string& message) {
     const Slice whole = slice_of(message);
     return take(std::span(&whole, 1));
   }
-  Result<std::optional<AssembledUpdate>> take(const v1::Frame& frame) {
+  Result<std::optional<ModelUpdate>> take(const v1::Frame& frame) {
     return take(frame.SerializeAsString());
   }
   bool in_progress() const { return assembler_.in_progress(); }

@@ -31,7 +31,7 @@ class TwoEnds {
 
   Rng& rng() { return rng_; }
   End& end(std::size_t i) { return ends_[i]; }
-  std::uint64_t round(std::size_t i) const { return ends_[i].agreement.round().value(); }
+  std::uint64_t round(std::size_t i) const { return ends_[i].agreement.first_open().value() - 1; }
   std::deque<Sent>& on_the_way_to(std::size_t i) { return on_the_way_to_[i]; }
   // Whether end i used the edge when it began that round.
   const std::map<std::uint64_t, bool>& used(std::size_t i) const { return used_[i]; }

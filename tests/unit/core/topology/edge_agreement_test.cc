@@ -242,7 +242,7 @@ TEST(EdgeAgreementTest, WishesOfOthersAreBounded) {
 TEST(EdgeAgreementTest, ANeighbourThatKeepsChangingItsMindIsBounded) {
   EdgeWish wish;
   for (std::uint64_t round = 100; round < 1100; ++round) {
-    wish.claim({round % 2 == 0, Round(round)}, Round(5));
+    wish.claim({round % 2 == 0, Round(round)}, Round(6));
   }
   EXPECT_TRUE(wish.wanted_in(Round(1098)));
   EXPECT_FALSE(wish.wanted_in(Round(1099)));
