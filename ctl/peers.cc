@@ -23,8 +23,7 @@ Cell activity_cell(const v1::Neighbour& neighbour) {
 Row peer_row(const v1::Neighbour& n) {
   return {
       Cell(node_text(n.node_id(), n.node_name())), Cell(std::to_string(n.node_id())),
-      Cell(n.address()), Cell(word(n.link()), link_style(n)),
-      activity_cell(n),
+      Cell(n.address()), Cell(word(n.link()), link_style(n)), activity_cell(n),
       Cell(std::to_string(n.round())), Cell(n.degree() == 0 ? "-" : std::to_string(n.degree())),
       Cell(fixed(n.weight(), 4)), Cell(std::to_string(n.updates_received())),
       Cell(std::to_string(n.updates_late())), Cell(std::to_string(n.updates_missed())),

@@ -139,8 +139,7 @@ std::string broken_text(const v1::Neighbour& neighbour) {
 
 std::string straggler_text(const v1::Neighbour& neighbour) {
   return node_text(neighbour.node_id(), neighbour.node_name()) + " is a straggler: missed " +
-         std::to_string(neighbour.updates_missed()) +
-         " rounds, which are not held open for it now";
+         std::to_string(neighbour.updates_missed()) + " rounds, which are not held open for it now";
 }
 
 std::vector<std::string> complaints(const v1::GetStatusResponse& status,

@@ -14,8 +14,7 @@ void add_rules_flags(CLI::App& command, core::RoundRules& rules) {
   for (const core::RoundMode mode : core::round_modes()) {
     modes.emplace(core::to_string(mode), mode);
   }
-  command
-      .add_option("--mode", rules.mode, "What ends a round: deadline, barrier or async")
+  command.add_option("--mode", rules.mode, "What ends a round: deadline, barrier or async")
       ->transform(CLI::CheckedTransformer(modes))
       ->default_str(std::string(core::to_string(rules.mode)));
   command.add_option("--quorum", rules.quorum, "Part of the neighbours that closes a round")

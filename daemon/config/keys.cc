@@ -326,10 +326,8 @@ void append_rules(List& list) {
       "(all, without a deadline), async (whatever has come after the local phase)")));
   list.push_back(live(number<Config>(
       "round.quorum", [](auto& c) -> auto& { return c.round.rules.quorum; },
-      NumberRange{.min = 0.0,
-                  .max = 1.0,
-                  .min_excluded = true,
-                  .text = "a number above 0 and at most 1"},
+      NumberRange{
+          .min = 0.0, .max = 1.0, .min_excluded = true, .text = "a number above 0 and at most 1"},
       "the part of the live neighbours whose updates close a round, above 0 to 1; not in async")));
   list.push_back(shared(integer<Config>(
       "round.max_staleness", [](auto& c) -> auto& { return c.round.rules.max_staleness; },

@@ -81,8 +81,7 @@ bool Neighbourhood::worth_waiting_for(const Neighbour& neighbour, Round round) {
          neighbour.next_round <= round && neighbour.next_round.next() >= round;
 }
 
-std::optional<NodeId> Neighbourhood::furthest_ahead(Round round,
-                                                   std::uint64_t allowed_lead) const {
+std::optional<NodeId> Neighbourhood::furthest_ahead(Round round, std::uint64_t allowed_lead) const {
   std::optional<NodeId> furthest;
   Round most(round.value() + allowed_lead);
   for (const auto& [id, neighbour] : neighbours_) {

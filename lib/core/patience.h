@@ -5,8 +5,8 @@
 // longer held open for it, though its updates are mixed when they are in time. It is waited for
 // again after some of its updates in a row were in time, or, as a probe, after some rounds; a probe
 // that misses ends it at once. Each relapse doubles both numbers, and a long time without one
-// forgets them. So a link that is slow for good costs a few deadlines in hundreds of rounds, and one
-// that was slow for a moment is back in two.
+// forgets them. So a link that is slow for good costs a few deadlines in hundreds of rounds, and
+// one that was slow for a moment is back in two.
 //
 // One for each neighbour. A plain value of eight bytes; not thread-safe.
 #pragma once

@@ -72,8 +72,8 @@ bool RoundController::is_waiting(const Neighbourhood& neighbours) const {
       return holds_open_for(entry.first, entry.second);
     });
   }
-  const auto out = static_cast<std::size_t>(
-      std::ranges::count_if(neighbours.all(), [this](const auto& entry) {
+  const auto out =
+      static_cast<std::size_t>(std::ranges::count_if(neighbours.all(), [this](const auto& entry) {
         return holds_open_for(entry.first, entry.second);
       }));
   const std::size_t in = inbox_.current().size();
@@ -135,10 +135,9 @@ void RoundController::judge_stragglers(Neighbourhood& neighbours, const RoundRec
 // waits for slower devices, too, which are to be waited for: only stragglers are left out.
 void RoundController::learn_from_wait(const Neighbourhood& neighbours, const RoundRecord& record) {
   if (rules_.mode != RoundMode::kDeadline || !anybody_takes_part(neighbours)) return;
-  const bool only_stragglers_missing =
-      std::ranges::all_of(record.missing, [&neighbours](NodeId id) {
-        return neighbours.find(id)->patience.is_straggler();
-      });
+  const bool only_stragglers_missing = std::ranges::all_of(
+      record.missing,
+      [&neighbours](NodeId id) { return neighbours.find(id)->patience.is_straggler(); });
   const std::size_t in = inbox_.current().size();
   Duration wait = record.wait_time;
   if (record.deadline_hit && in > 0 && (only_stragglers_missing || !train_slot_)) {

@@ -93,8 +93,8 @@ class RoundController {
   bool uniform_ = false;
   bool train_slot_ = false;
   Instant exchange_started_{};
-  Instant last_arrival_{};      // of an update of this round, since the exchange started
-  Instant last_but_one_{};      // and of the one before
+  Instant last_arrival_{};  // of an update of this round, since the exchange started
+  Instant last_but_one_{};  // and of the one before
   Instant deadline_{};
 };
 

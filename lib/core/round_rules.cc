@@ -44,9 +44,9 @@ Status RoundRules::validate() const {
                 "quorum = " + std::to_string(quorum) + ": must be above 0 and at most 1");
   }
   if (max_staleness < 1 || max_staleness > kMaxStalenessLimit) {
-    return fail(ErrorCode::kInvalidArgument,
-                "max_staleness = " + std::to_string(max_staleness) + ": must be 1 to " +
-                    std::to_string(kMaxStalenessLimit) + " rounds");
+    return fail(ErrorCode::kInvalidArgument, "max_staleness = " + std::to_string(max_staleness) +
+                                                 ": must be 1 to " +
+                                                 std::to_string(kMaxStalenessLimit) + " rounds");
   }
   return {};
 }

@@ -49,8 +49,8 @@ class UpdateInbox {
   // How many updates there are to mix.
   std::size_t usable() const;
   bool has_any() const { return usable() > 0; }
-  // The update of a neighbour to mix in this round; nullptr: none yet. A mix may take its parameters
-  // away: that it came is still known then, and another one is a duplicate.
+  // The update of a neighbour to mix in this round; nullptr: none yet. A mix may take its
+  // parameters away: that it came is still known then, and another one is a duplicate.
   ModelUpdate* find(NodeId from);
   const FlatMap<NodeId, ModelUpdate>& current() const { return current_; }
   std::size_t held() const { return current_.size() + next_.size(); }
@@ -65,7 +65,7 @@ class UpdateInbox {
   bool catching_up_ = false;
   // Tagged round_; with a staleness, the newest of each neighbour. Without parameters: mixed.
   FlatMap<NodeId, ModelUpdate> current_;
-  FlatMap<NodeId, ModelUpdate> next_;     // tagged round_ + 1; later ones while catching up
+  FlatMap<NodeId, ModelUpdate> next_;  // tagged round_ + 1; later ones while catching up
   UpdateCounters counters_;
 };
 

@@ -119,9 +119,9 @@ void ProtocolInvariants::check_patience(Position position, const core::RoundReco
   if (!record.deadline_hit) return;
   for (const NodeId id : record.missing) {
     if (++missed[id] > core::Patience::kMisses) {
-      violated(position, now, "round " + to_string(record.round) +
-                                  " was held open to its deadline for node " + to_string(id) +
-                                  ", as were those before");
+      violated(position, now,
+               "round " + to_string(record.round) + " was held open to its deadline for node " +
+                   to_string(id) + ", as were those before");
     }
   }
 }
@@ -176,8 +176,8 @@ void ProtocolInvariants::check_mix(Position position, const core::Node& node, co
   if (why_not.empty()) {
     for (const core::MixInput& input : mix.inputs) {
       const bool own = input.from == Simulation::id_of(position);
-      const Round tag = own ? mix.round
-                            : *usable_tag(position, input.from, input.parameters, mix.round);
+      const Round tag =
+          own ? mix.round : *usable_tag(position, input.from, input.parameters, mix.round);
       stale_mixed_ += tag < mix.round ? 1 : 0;
       books_[position].mixed.insert({input.from, tag});
     }

@@ -48,7 +48,7 @@ class ProtocolInvariants : public Observer, public StepWatcher {
     std::optional<core::StateFetched> fetched;
     std::set<std::pair<NodeId, Round>> mixed;
     std::map<NodeId, unsigned> missed_in_a_row;  // at deadlines
-    Duration clock_jumped{};  // forwards, since its last commit
+    Duration clock_jumped{};                     // forwards, since its last commit
   };
 
   void violated(Position position, Instant now, const std::string& what);
@@ -59,8 +59,8 @@ class ProtocolInvariants : public Observer, public StepWatcher {
   void check_mean(Round round, const ParametersPtr& before, const ParametersPtr& after);
   void check_wait(Position position, const core::RoundRecord& record, Instant now);
   void check_patience(Position position, const core::RoundRecord& record, Instant now);
-  // The tag under which an update that is mixed in `round` was sent, and not yet mixed by this node;
-  // nullopt: there is none that this round may use.
+  // The tag under which an update that is mixed in `round` was sent, and not yet mixed by this
+  // node; nullopt: there is none that this round may use.
   std::optional<Round> usable_tag(Position position, NodeId from, const ParametersPtr& parameters,
                                   Round round) const;
   bool is_async() const { return options_.rules.mode == core::RoundMode::kAsync; }
