@@ -1,6 +1,6 @@
 #include "ctl/testbed/flags.h"
 
-#include <map>
+#include <string>
 
 #include <CLI/CLI.hpp>
 
@@ -10,12 +10,14 @@ namespace skiptrain::ctl {
 namespace {
 
 void add_rules_flags(CLI::App& command, core::RoundRules& rules) {
-  std::map<std::string, core::RoundMode> modes;
-  for (const core::RoundMode mode : core::round_modes()) {
-    modes.emplace(core::to_string(mode), mode);
-  }
-  command.add_option("--mode", rules.mode, "What ends a round: deadline, barrier or async")
-      ->transform(CLI::CheckedTransformer(modes))
+  const auto set_mode = [&rules](const std::string& text) {
+    const auto mode = core::parse_round_mode(text);
+    if (!mode) throw CLI::ValidationError("--mode", mode.error().message);
+    rules.mode = *mode;
+  };
+  command
+      .add_option_function<std::string>("--mode", set_mode,
+                                        "What ends a round: deadline, barrier or async")
       ->default_str(std::string(core::to_string(rules.mode)));
   command.add_option("--quorum", rules.quorum, "Part of the neighbours that closes a round")
       ->capture_default_str();
