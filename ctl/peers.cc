@@ -14,11 +14,16 @@ Style link_style(const v1::Neighbour& neighbour) {
   return is_broken(neighbour) ? Style::kBad : Style::kDim;
 }
 
+Cell activity_cell(const v1::Neighbour& neighbour) {
+  if (neighbour.activity() == v1::ACTIVITY_UNSPECIFIED) return Cell("-");
+  if (neighbour.straggler()) return Cell(word(neighbour.activity()) + ", straggler", Style::kWarn);
+  return Cell(word(neighbour.activity()));
+}
+
 Row peer_row(const v1::Neighbour& n) {
   return {
       Cell(node_text(n.node_id(), n.node_name())), Cell(std::to_string(n.node_id())),
-      Cell(n.address()), Cell(word(n.link()), link_style(n)),
-      Cell(n.activity() == v1::ACTIVITY_UNSPECIFIED ? "-" : word(n.activity())),
+      Cell(n.address()), Cell(word(n.link()), link_style(n)), activity_cell(n),
       Cell(std::to_string(n.round())), Cell(n.degree() == 0 ? "-" : std::to_string(n.degree())),
       Cell(fixed(n.weight(), 4)), Cell(std::to_string(n.updates_received())),
       Cell(std::to_string(n.updates_late())), Cell(std::to_string(n.updates_missed())),

@@ -172,6 +172,9 @@ void print_status(const NodeView& view, Screen& screen) {
   if (!is_over(s.phase())) {
     for (const auto& neighbour : view.peers.neighbours()) {
       if (is_broken(neighbour)) fields.push_back({"", Cell(broken_text(neighbour), Style::kBad)});
+      if (neighbour.straggler()) {
+        fields.push_back({"", Cell(straggler_text(neighbour), Style::kWarn)});
+      }
     }
   }
   fields.push_back({"updates", updates_text(s.updates())});

@@ -137,6 +137,11 @@ std::string broken_text(const v1::Neighbour& neighbour) {
   return text;
 }
 
+std::string straggler_text(const v1::Neighbour& neighbour) {
+  return node_text(neighbour.node_id(), neighbour.node_name()) + " is a straggler: missed " +
+         std::to_string(neighbour.updates_missed()) + " rounds, which are not held open for it now";
+}
+
 std::vector<std::string> complaints(const v1::GetStatusResponse& status,
                                     const v1::ListPeersResponse& peers) {
   std::vector<std::string> found;

@@ -35,6 +35,8 @@ bool is_broken(const v1::Neighbour& neighbour);
 
 // A broken link in words: "node-3 at 127.0.0.1:7403 is lost: last heard of 12 s ago in round 41".
 std::string broken_text(const v1::Neighbour& neighbour);
+// "node-3 is a straggler: missed 12 rounds, which are not held open for it now".
+std::string straggler_text(const v1::Neighbour& neighbour);
 
 // What keeps the node from being healthy, in words; empty if nothing does.
 std::vector<std::string> complaints(const v1::GetStatusResponse& status,

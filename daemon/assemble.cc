@@ -145,6 +145,7 @@ runtime::DriverOptions driver_options(const Config& config) {
   options.node.schedule = config.schedule;
   options.node.budget = config.training_budget();
   options.node.fixed_deadline = config.round.deadline;
+  options.node.rules = config.round.rules;
   options.node.start_timeout = config.round.start_timeout;
   options.node.evaluate_every = config.round.evaluate_every;
   options.history_limit = config.round.history;

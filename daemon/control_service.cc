@@ -101,7 +101,10 @@ void ControlService::fill_from_node(const core::Node& node, v1::GetStatusRespons
       entry->set_node_id(neighbour.value());
       entry->set_seconds(to_seconds(now - waiting->since));
     }
-    response.set_gives_up_in_seconds(std::max(0.0, to_seconds(waiting->until - now)));
+    // An asynchronous round waits for nobody, so there is nobody to give up.
+    if (waiting->until && node.options().rules.mode != core::RoundMode::kAsync) {
+      response.set_gives_up_in_seconds(std::max(0.0, to_seconds(*waiting->until - now)));
+    }
   }
   if (const auto parameters = node.committed_state().parameters) {
     response.set_parameter_count(parameters->size());
@@ -183,6 +186,7 @@ grpc::Status ControlService::ListPeers(grpc::ServerContext*, const v1::ListPeers
     entry->set_last_error(link.last_error);
     entry->set_dialled_by_us(link.dialled_by_us);
     entry->set_incarnation(link.incarnation.value());
+    entry->set_straggler(neighbour.patience.is_straggler());
   }
   return grpc::Status::OK;
 }

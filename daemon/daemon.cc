@@ -157,6 +157,7 @@ class Daemon {
     set_log_level(next->log.level);
     driver_.configure([&](core::Node& node) {
       node.set_fixed_deadline(next->round.deadline);
+      node.set_quorum(next->round.rules.quorum);
       node.set_evaluate_every(next->round.evaluate_every);
     });
     driver_.set_evaluate_samples(next->round.evaluate_samples);

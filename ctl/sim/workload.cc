@@ -98,6 +98,7 @@ Status fill_options(const SimOptions& options, const SimPlan& plan, sim::Simulat
   out.network_seed = options.network_seed.value_or(config.run.seed);
   out.schedule = config.schedule;
   out.round_deadline = config.round.deadline;
+  out.rules = config.round.rules;
   out.start_timeout = config.round.start_timeout;
   out.evaluate_every = config.round.evaluate_every;
   out.evaluate_samples = config.round.evaluate_samples;

@@ -1,10 +1,32 @@
 #include "ctl/testbed/flags.h"
 
+#include <string>
+
 #include <CLI/CLI.hpp>
 
 #include "core/topology/topology_spec.h"
 
 namespace skiptrain::ctl {
+namespace {
+
+void add_rules_flags(CLI::App& command, core::RoundRules& rules) {
+  const auto set_mode = [&rules](const std::string& text) {
+    const auto mode = core::parse_round_mode(text);
+    if (!mode) throw CLI::ValidationError("--mode", mode.error().message);
+    rules.mode = *mode;
+  };
+  command
+      .add_option_function<std::string>("--mode", set_mode,
+                                        "What ends a round: deadline, barrier or async")
+      ->default_str(std::string(core::to_string(rules.mode)));
+  command.add_option("--quorum", rules.quorum, "Part of the neighbours that closes a round")
+      ->capture_default_str();
+  command
+      .add_option("--max-staleness", rules.max_staleness, "Of an update in mode async, in rounds")
+      ->capture_default_str();
+}
+
+}  // namespace
 
 void add_workload_flags(CLI::App& command, TestbedOptions& o, std::string& policy) {
   const auto add = [&](const char* name, auto& value, const char* what) {
@@ -15,6 +37,7 @@ void add_workload_flags(CLI::App& command, TestbedOptions& o, std::string& polic
   add("--policy", policy, kPolicyNames);
   add("--train", o.schedule.gamma_train, "Train rounds in a row");
   add("--sync", o.schedule.gamma_sync, "Sync rounds in a row");
+  add_rules_flags(command, o.rules);
   add("--topology", o.topology, core::kStaticTopologySpecs);
   add("--model", o.model, "gn-lenet, femnist-cnn, lenet5 or mlp");
   add("--dataset", o.dataset, "Folder with IDX, CIFAR-10 or CIFAR-100 files, plain or .gz");

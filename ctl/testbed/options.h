@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "core/round_rules.h"
 #include "core/schedule.h"
 
 namespace skiptrain::ctl {
@@ -19,6 +20,7 @@ struct TestbedOptions {
   std::uint32_t nodes = 8;
   std::uint64_t rounds = 80;
   core::Schedule schedule{core::Policy::kSkipTrain, 4, 4};
+  core::RoundRules rules;
   std::string topology = "regular:3";
   std::string model = "gn-lenet";
   std::string dataset = kDefaultDataset;  // folder; see data/source.h

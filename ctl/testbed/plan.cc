@@ -147,6 +147,7 @@ Result<std::string> write_config(const TestbedOptions& options, const TestbedSta
   config.train.local_steps = options.local_steps;
   config.train.batch_size = options.batch_size;
   config.train.lr = options.lr;
+  config.round.rules = options.rules;
   config.round.evaluate_every = options.evaluate_every;
   config.round.evaluate_samples = options.evaluate_samples;
   return with_settings(daemon::to_toml(config), options);

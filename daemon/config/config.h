@@ -23,6 +23,7 @@
 #include "base/ids.h"
 #include "base/units.h"
 #include "core/membership/timing.h"
+#include "core/round_rules.h"
 #include "core/schedule.h"
 #include "core/topology/topology.h"
 #include "data/source.h"
@@ -159,6 +160,7 @@ struct TrainSettings {
 };
 
 struct RoundSettings {
+  core::RoundRules rules;            // the keys mode, quorum and max_staleness
   std::optional<Duration> deadline;  // nullopt: "auto"
   Duration start_timeout = std::chrono::seconds(60);
   std::uint64_t evaluate_every = 0;    // 0: only when the run ends
@@ -215,7 +217,7 @@ Result<Config> parse_config(std::string_view toml, const std::filesystem::path& 
 std::string to_toml(const Config& config);
 
 // Over the settings that all nodes of a run must share: run, cluster and node ids, the edges of the
-// topology, model, data format and partition, training. Not over schedule (a run may
+// topology, model, data format and partition, training, round mode. Not over schedule (a run may
 // change it), addresses, paths, energy and a node's own affairs.
 Fingerprint run_fingerprint(const Config& config);
 

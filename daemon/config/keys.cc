@@ -318,7 +318,25 @@ void append_train(List& list) {
       "LibTorch threads within an operator, 1 to 256"));
 }
 
+void append_rules(List& list) {
+  static_assert(core::RoundRules::kMaxStalenessLimit == kMillion, "the words below");
+  list.push_back(shared(choice<Config>(
+      "round.mode", [](auto& c) -> auto& { return c.round.rules.mode; }, core::round_modes(),
+      "what ends a round: deadline (all live neighbours' updates, or round.deadline), barrier "
+      "(all, without a deadline), async (whatever has come after the local phase)")));
+  list.push_back(live(number<Config>(
+      "round.quorum", [](auto& c) -> auto& { return c.round.rules.quorum; },
+      NumberRange{
+          .min = 0.0, .max = 1.0, .min_excluded = true, .text = "a number above 0 and at most 1"},
+      "the part of the live neighbours whose updates close a round, above 0 to 1; not in async")));
+  list.push_back(shared(integer<Config>(
+      "round.max_staleness", [](auto& c) -> auto& { return c.round.rules.max_staleness; },
+      IntegerRange{1, kMillion},
+      "async: how many rounds behind the node's own an update may be, 1 to 1000000")));
+}
+
 void append_round_and_transport(List& list) {
+  append_rules(list);
   list.push_back(live(duration<Config>(
       "round.deadline", [](auto& c) -> auto& { return c.round.deadline; },
       std::pair<Duration, Duration>(1ms, 24h),

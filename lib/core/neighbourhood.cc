@@ -39,18 +39,26 @@ bool Neighbourhood::link(const std::vector<NodeId>& nodes) {
   return changed;
 }
 
-void Neighbourhood::set_edges(const std::vector<NodeId>& out, const std::vector<NodeId>& in) {
+void Neighbourhood::set_edges(const std::vector<NodeId>& out, const std::vector<NodeId>& in,
+                              Round round) {
   for (auto& [id, neighbour] : neighbours_) {
+    const bool is_new = !neighbour.in_edge;
     neighbour.out_edge = std::ranges::binary_search(out, id);
     neighbour.in_edge = std::ranges::binary_search(in, id);
+    const bool was_in_step = neighbour.next_round.value() + kNewsLag >= round.value();
+    if (is_new && neighbour.in_edge && was_in_step) presume_in_step(neighbour, round);
   }
+}
+
+void Neighbourhood::presume_in_step(Neighbour& neighbour, Round round) {
+  if (neighbour.next_round >= round || neighbour.presumed) return;
+  neighbour.next_round = round;
+  neighbour.presumed = true;
 }
 
 void Neighbourhood::expect_in_step(Round round) {
   for (auto& [id, neighbour] : neighbours_) {
-    if (!neighbour.in_edge || neighbour.next_round >= round || neighbour.presumed) continue;
-    neighbour.next_round = round;
-    neighbour.presumed = true;
+    if (neighbour.in_edge) presume_in_step(neighbour, round);
   }
 }
 
@@ -89,9 +97,9 @@ bool Neighbourhood::worth_waiting_for(const Neighbour& neighbour, Round round) {
          neighbour.next_round <= round && neighbour.next_round.next() >= round;
 }
 
-std::optional<NodeId> Neighbourhood::furthest_ahead(Round round) const {
+std::optional<NodeId> Neighbourhood::furthest_ahead(Round round, std::uint64_t allowed_lead) const {
   std::optional<NodeId> furthest;
-  Round most = round.next();
+  Round most(round.value() + allowed_lead);
   for (const auto& [id, neighbour] : neighbours_) {
     if (neighbour.connected && neighbour.round > most) {
       most = neighbour.round;

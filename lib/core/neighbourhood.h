@@ -13,6 +13,7 @@
 #include "base/flat_map.h"
 #include "base/ids.h"
 #include "core/event.h"
+#include "core/patience.h"
 
 namespace skiptrain::core {
 
@@ -23,7 +24,7 @@ struct Neighbour {
   bool out_edge = true;  // in the round in progress our update goes to it
   bool in_edge = true;   // and its update is expected here; the same, but in directed graphs
   Activity activity = Activity::kRunning;
-  bool presumed = false;     // its next_round was set by expect_in_step, and not by news of it
+  bool presumed = false;     // its next_round is a guess, and not news of it
   std::uint32_t degree = 0;  // as its last update said; 0 before one
   Incarnation incarnation;
   // The round it was last known to work on: as it announced, or that of its last update.
@@ -31,8 +32,9 @@ struct Neighbour {
   // The round whose update we expect next from it: as it announced, or one past its last update.
   Round next_round;
   double last_weight = 0.0;  // in our last mix
-  std::uint64_t late = 0;    // its updates that came after their round
-  std::uint64_t missed = 0;  // rounds closed without its update though we waited for it
+  std::uint32_t late = 0;    // its updates that came too late to be of use
+  std::uint32_t missed = 0;  // rounds closed without its update though we waited for it
+  Patience patience;
 };
 
 class Neighbourhood {
@@ -55,12 +57,14 @@ class Neighbourhood {
   // From now on the linked nodes are these, in ascending order; what is known of those that stay is
   // kept, new ones have no edge yet. True if that changed anything.
   bool link(const std::vector<NodeId>& nodes);
-  // The edges of a round: our update goes to `out`, and those of `in` are expected; both in
-  // ascending order.
-  void set_edges(const std::vector<NodeId>& out, const std::vector<NodeId>& in);
-  // Those of `in` are taken to be at `round` as we are, unless they said otherwise lately: where
-  // partners change by the round, a node does not hear of each other one in every round. One that
-  // did not keep a promise of this kind is not taken so again until it is heard of.
+  // The edges of `round`: our update goes to `out`, and those of `in` are expected; both in
+  // ascending order. Without an edge there is no news of a neighbour's round, so one that was in
+  // step when last heard of, at most kNewsLag rounds ago, is taken to be so when its edge begins.
+  static constexpr std::uint64_t kNewsLag = 4;
+  void set_edges(const std::vector<NodeId>& out, const std::vector<NodeId>& in, Round round);
+  // All whose updates are expected are taken to be at `round` as we are, unless they said otherwise
+  // lately: where partners change by the round, a node does not hear of each other one in every
+  // round. One that did not keep such a promise is not taken so again until it is heard of.
   void expect_in_step(Round round);
 
   // In ascending order.
@@ -77,11 +81,14 @@ class Neighbourhood {
   // everybody.)
   static bool worth_waiting_for(const Neighbour& neighbour, Round round);
 
-  // A connected neighbour that works on a round more than one ahead of `round`; the furthest, if
-  // several. (An update of the next round is early, and no sign that this node fell behind.)
-  std::optional<NodeId> furthest_ahead(Round round) const;
+  // A connected neighbour that works on a round more than `allowed_lead` ahead of `round`; the
+  // furthest, if several. (An update of the next round is early, and no sign that this node fell
+  // behind.)
+  std::optional<NodeId> furthest_ahead(Round round, std::uint64_t allowed_lead = 1) const;
 
  private:
+  static void presume_in_step(Neighbour& neighbour, Round round);
+
   FlatMap<NodeId, Neighbour> neighbours_;
   bool come_and_go_ = false;
 };

@@ -11,7 +11,7 @@ namespace skiptrain::core {
 Node::Node(NodeOptions options)
     : options_(std::move(options)),
       neighbours_(options_.neighbours, options_.nodes_come_and_go),
-      controller_(options_.id, options_.fixed_deadline),
+      controller_(options_.id, options_.fixed_deadline, options_.rules),
       policy_({options_.run_seed, options_.id, options_.total_rounds}, options_.schedule),
       energy_(options_.budget, options_.energy_per_train_round, options_.energy_spent),
       directives_(options_.directives) {
@@ -40,7 +40,8 @@ std::optional<Instant> Node::next_deadline() const {
   std::optional<Instant> due;
   if (phase_ == Phase::kWaitingForPeers) due = start_deadline_;
   if (phase_ == Phase::kExchanging) due = controller_.deadline(neighbours_);
-  if (due && wants_fetch()) due = std::min(*due, next_fetch_);
+  const bool waits = phase_ == Phase::kWaitingForPeers || phase_ == Phase::kExchanging;
+  if (waits && wants_fetch()) due = due ? std::min(*due, next_fetch_) : next_fetch_;
   return due;
 }
 
@@ -54,7 +55,7 @@ void Node::make_progress() {
   const bool may_begin = between_rounds_ ? !fetching_from_.has_value()
                                          : phase_ == Phase::kWaitingForPeers && may_start();
   if (may_begin) begin_round();
-  const bool may_close = !fetching_from_ || now_ >= controller_.deadline(neighbours_);
+  const bool may_close = !fetching_from_ || controller_.is_past_deadline(neighbours_, now_);
   if (phase_ == Phase::kExchanging && may_close && controller_.should_close(neighbours_, now_)) {
     close_exchange();
   }
@@ -201,6 +202,11 @@ void Node::on(const Tick&) {}
 void Node::set_fixed_deadline(std::optional<Duration> fixed) {
   options_.fixed_deadline = fixed;
   controller_.deadline_rule().set_fixed(fixed);
+}
+
+void Node::set_quorum(double quorum) {
+  options_.rules.quorum = quorum;
+  controller_.set_quorum(quorum);
 }
 
 // ---- Looking in ------------------------------------------------------------------------------

@@ -8,13 +8,14 @@
 // A round t, always forwards:
 //   begin     the schedule, the budget and the policy decide whether to train      -> Train
 //   exchange  the update x(t+1/2) is ready; send it, collect the neighbours'        -> Send
-//   mix       all in, or the deadline has come                                      -> Mix
+//   mix       all in, or the deadline has come (or else: round_rules.h)             -> Mix
 //   commit    x(t+1) is the committed model                                         -> Commit
 // Operators steer one node by events of its own, and the whole run by directives, which spread from
 // node to node and take effect in a named round (directive_board.h). Where nodes come and go, the
 // two ends of an edge first agree on the round from which it is used (topology/edge_agreement.h).
-// A neighbour more than one round ahead shows that this node fell behind: it fetches that
-// neighbour's state, mixes it in equal parts with its own, and jumps.
+// A neighbour more than one round ahead (in mode async: more than the staleness) shows that this
+// node fell behind: it fetches that neighbour's state, mixes it in equal parts with its own, and
+// jumps.
 #pragma once
 
 #include <cstdint>
@@ -55,6 +56,7 @@ struct NodeOptions {
   std::optional<WattHours> budget;
   WattHours energy_spent;                  // of that budget, by earlier incarnations in this run
   std::optional<Duration> fixed_deadline;  // nullopt: automatic
+  RoundRules rules;                        // valid
   Duration start_timeout = std::chrono::seconds(60);
   std::uint64_t evaluate_every = 0;   // rounds; 0: only at the end
   std::vector<Directive> directives;  // known from before a restart
@@ -109,7 +111,7 @@ class Node {
   const Neighbourhood& neighbours() const { return neighbours_; }
   const UpdateInbox& inbox() const { return controller_.inbox(); }
   const UpdateCounters& update_counters() const { return controller_.inbox().counters(); }
-  // Updates held for this round and the next: at most two per neighbour.
+  // Updates held for this round and the next: at most two per neighbour; in mode async at most one.
   std::size_t updates_held() const { return controller_.inbox().held(); }
   // x(round), tagged with it; null parameters while warming up.
   ModelUpdate committed_state() const;
@@ -124,7 +126,7 @@ class Node {
   struct Waiting {
     std::vector<NodeId> neighbours;
     Instant since;
-    Instant until;
+    std::optional<Instant> until;  // nullopt: in mode barrier, without limit
   };
   std::optional<Waiting> waiting() const;
 
@@ -140,6 +142,8 @@ class Node {
   Status check_directive(const DirectiveIssued& request) const;
 
   void set_fixed_deadline(std::optional<Duration> fixed);
+  // Above 0 to 1; for the round in progress, too.
+  void set_quorum(double quorum);
   void set_evaluate_every(std::uint64_t rounds) { options_.evaluate_every = rounds; }
 
  private:
@@ -183,6 +187,7 @@ class Node {
   void apply_directives();
   void learn(const std::vector<Directive>& directives, std::optional<NodeId> from);
 
+  bool is_async() const { return options_.rules.mode == RoundMode::kAsync; }
   // The edges of the round that begins.
   void choose_edges();
   bool has_all_edges() const;

@@ -20,12 +20,12 @@ bool Node::is_behind() const {
 
 bool Node::wants_fetch() const {
   return is_active() && !fetching_from_ && !fetched_ && !jump_to_ &&
-         neighbours_.furthest_ahead(round()).has_value();
+         neighbours_.furthest_ahead(round(), options_.rules.allowed_lead()).has_value();
 }
 
 void Node::fetch_if_behind() {
   if (!wants_fetch() || now_ < next_fetch_) return;
-  fetching_from_ = neighbours_.furthest_ahead(round());
+  fetching_from_ = neighbours_.furthest_ahead(round(), options_.rules.allowed_lead());
   effects_.push_back(FetchState{*fetching_from_, round().next()});
 }
 

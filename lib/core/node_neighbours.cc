@@ -26,6 +26,7 @@ void Node::on(const PeerConnected& event) {
   if (peer == nullptr) return;
   peer->ever_connected = true;
   peer->connected = true;
+  if (peer->incarnation != event.incarnation) peer->patience = {};
   peer->incarnation = event.incarnation;
   place(*peer, event.state);
   // First of all what decides how it takes what follows.
@@ -68,7 +69,7 @@ void Node::on(const UpdateReceived& event) {
   if (!expects_update(event.from, event.update.round)) return;
   controller_.inbox().set_catching_up(is_behind());
   const UpdateVerdict verdict = controller_.inbox().accept(event.from, event.update);
-  if (verdict == UpdateVerdict::kLate) ++peer->late;
+  controller_.note_arrival(*peer, verdict, now_);
   peer->next_round = std::max(peer->next_round, event.update.round.next());
   peer->degree = event.update.degree;
 }
@@ -127,9 +128,9 @@ void Node::update_links() {
 void Node::choose_edges() {
   if (edges_) {
     edges_->begin_round(round());
-    const std::vector<NodeId> neighbours = edges_->neighbours();
+    const std::vector<NodeId> neighbours = is_async() ? edges_->agreed() : edges_->neighbours();
     update_links();
-    neighbours_.set_edges(neighbours, neighbours);
+    neighbours_.set_edges(neighbours, neighbours, round());
   } else if (options_.epidemic) {
     std::vector<NodeId> members = neighbours_.linked();
     const auto self = members.insert(std::ranges::upper_bound(members, options_.id), options_.id) -
@@ -138,20 +139,22 @@ void Node::choose_edges() {
                             options_.epidemic->receivers};
     const auto position = static_cast<Topology::Position>(self);
     neighbours_.set_edges(at(members, epidemic_out_neighbours(draw, position)),
-                          at(members, epidemic_in_neighbours(draw, position)));
+                          at(members, epidemic_in_neighbours(draw, position)), round());
     neighbours_.expect_in_step(round());
   }
 }
 
 // Before the first round: does every edge that this node wants begin with it?
 bool Node::has_all_edges() const {
-  return !edges_ || edges_->has_all_wanted(round());
+  return !edges_ || (is_async() ? edges_->has_all_agreed() : edges_->has_all_wanted(round()));
 }
 
 // Ends whose views differ may disagree about an edge for a moment; only a mix along edges that both
-// use keeps the mean of all models. An epidemic mix is a mean of whatever came.
+// use keeps the mean of all models. An epidemic mix is a mean of whatever came. Asynchronous clocks
+// drift apart, so there an edge is used as soon as both ends want it, whatever the round.
 bool Node::expects_update(NodeId from, Round round) const {
-  return !edges_ || edges_->uses(from, round);
+  if (!edges_) return true;
+  return is_async() ? edges_->agreed_from(from).has_value() : edges_->uses(from, round);
 }
 
 std::optional<Round> Node::edge_agreed_from(NodeId peer) const {

@@ -45,6 +45,7 @@ Status validate(const SimulationOptions& options, const Trainers& trainers) {
   if (options.round_deadline && *options.round_deadline <= Duration(0)) {
     return refuse("round_deadline must be above 0");
   }
+  if (auto valid = options.rules.validate(); !valid) return refuse(valid.error().message);
   if (options.start_timeout < Duration(0)) return refuse("start_timeout must be 0 or more");
   if (options.max_boot_time < Duration(0)) return refuse("max_boot_time must be 0 or more");
   if (auto valid = options.schedule.validate(); !valid) return valid;

@@ -241,6 +241,12 @@ void Runner::make_node(const Command& command) {
   if (arguments.find("budget")) options.budget = WattHours(arguments.number("budget"));
   const std::string deadline = arguments.find("deadline").value_or("10s");
   if (deadline != "auto") options.fixed_deadline = parse_time(deadline);
+  const auto mode = core::parse_round_mode(arguments.find("mode").value_or("deadline"));
+  if (!mode) throw BadCommand{mode.error().message};
+  options.rules.mode = *mode;
+  options.rules.quorum = arguments.number("quorum", 1);
+  options.rules.max_staleness = arguments.count("max_staleness", 8);
+  if (const auto valid = options.rules.validate(); !valid) throw BadCommand{valid.error().message};
   options.start_timeout = parse_time(arguments.find("start_timeout").value_or("60s"));
   options.evaluate_every = arguments.count("evaluate_every", 0);
   node_ = std::make_unique<core::Node>(std::move(options));

@@ -2,8 +2,8 @@
 //
 // Commands (TIME is virtual, "12ms" or "3s"; P is a neighbour's id; x is the model, one number):
 //   node ID neighbours=P,P rounds=T [policy=NAME train=N sync=N] [budget=WH] [cost=WH]
-//        [deadline=TIME|auto] [start_timeout=TIME] [evaluate_every=N] [seed=N]
-//        [come_and_go=1] [epidemic=S]
+//        [deadline=TIME|auto] [mode=deadline|barrier|async] [quorum=Q] [max_staleness=N]
+//        [start_timeout=TIME] [evaluate_every=N] [seed=N] [come_and_go=1] [epidemic=S]
 //   TIME ready x=X [round=T]            TIME failed WORDS...
 //   TIME connected P [round=T] [activity=A]          TIME disconnected P
 //   TIME peer P round=T activity=A      the neighbour announces itself

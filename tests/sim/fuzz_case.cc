@@ -88,6 +88,28 @@ RandomFaults draw_amounts(Rng& rng) {
           .fetch_failure = 0.3 * rng.uniform()};
 }
 
+// From chances of its own, so that the rest of a case does not depend on it. Half of the cases have
+// the default rules.
+core::RoundRules draw_rules(std::uint64_t seed) {
+  Rng rng(derive_seed({seed, 0x72756c6573}));
+  core::RoundRules rules;
+  rules.max_staleness = 1 + rng.below(4);
+  if (rng.below(2) == 0) return rules;
+  const auto modes = core::round_modes();
+  rules.mode = modes[rng.below(modes.size())];
+  if (rng.below(2) == 0) rules.quorum = 1.0 - 0.9 * rng.uniform();
+  return rules;
+}
+
+// A barrier counts on streams that lose nothing as long as they stand, as lib/transport's do: links
+// break and nodes crash, but what is lost without a break, nobody would ever send again.
+void lose_nothing_silently(SimulationOptions& options) {
+  options.network.link.loss = 0.0;
+  std::erase_if(options.faults.faults, [](const Fault& fault) {
+    return std::holds_alternative<Partition>(fault.what) || std::holds_alternative<Cut>(fault.what);
+  });
+}
+
 }  // namespace
 
 SimulationOptions draw_case(std::uint64_t seed, bool* calm) {
@@ -109,6 +131,8 @@ SimulationOptions draw_case(std::uint64_t seed, bool* calm) {
   options.in_time_order = rng.below(2) == 0;
   options.workers = 1 + (seed % 64 == 0 ? 1 : 0);  // threads cost more than these cases
   if (!*calm) options.faults = draw_faults(draw_amounts(rng), options.topology, seed);
+  options.rules = draw_rules(seed);
+  if (options.rules.mode == core::RoundMode::kBarrier) lose_nothing_silently(options);
   return options;
 }
 
@@ -130,6 +154,8 @@ FuzzResult run_case(std::uint64_t seed, std::ostream* log) {
   result.means_checked = invariants.means_checked();
   result.catch_ups = invariants.catch_ups();
   result.deadline_hits = invariants.deadline_hits();
+  result.stale_mixed = invariants.stale_mixed();
+  result.rules = options.rules;
   return result;
 }
 

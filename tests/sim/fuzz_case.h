@@ -18,11 +18,14 @@ struct FuzzResult {
   std::uint64_t means_checked = 0;
   std::uint64_t catch_ups = 0;
   std::uint64_t deadline_hits = 0;
+  std::uint64_t stale_mixed = 0;
+  core::RoundRules rules;
   bool calm = false;
 };
 
-// A random topology, policy, budget, network and plan of faults. One seed in eight is calm: there
-// nothing goes wrong, so nothing may be missed, and mixing must preserve the mean.
+// A random topology, policy, budget, network, plan of faults, round mode and quorum. One seed in
+// eight is calm: there nothing goes wrong, so nothing may be missed, and mixing must preserve the
+// mean (but for mode async and quorums below 1, which leave updates out by design).
 SimulationOptions draw_case(std::uint64_t seed, bool* calm);
 
 // `log`: where the events are written, or nullptr.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "core/topology/mixing_matrix.h"
 
@@ -11,7 +12,9 @@ using core::Effect;
 
 ProtocolInvariants::ProtocolInvariants(const SimulationOptions& options, bool is_calm)
     : options_(options),
-      is_calm_(is_calm),
+      // Mode async and quorums below 1 leave updates out, also where nothing goes wrong.
+      is_calm_(is_calm && options.rules.mode != core::RoundMode::kAsync &&
+               options.rules.quorum == 1.0),
       books_(options.topology.node_count()),
       charged_(options.topology.node_count()) {}
 
@@ -33,6 +36,7 @@ const Device& ProtocolInvariants::device(Position position) const {
 // A new incarnation may start at any round and mix anything once more.
 void ProtocolInvariants::node_started(Position position, Instant, Incarnation) {
   books_[position] = {};
+  for (Books& books : books_) books.missed_in_a_row.erase(Simulation::id_of(position));
 }
 
 void ProtocolInvariants::fault_struck(Instant, const FaultKind& fault) {
@@ -58,8 +62,9 @@ void ProtocolInvariants::node_stepped(Position position, const core::Node& node,
     }
   }
   check_clock(position, node, now, local);
-  if (node.updates_held() > 2 * std::size_t{node.neighbours().degree()}) {
-    violated(position, now, "it holds more than two updates per neighbour");
+  const std::size_t per_neighbour = is_async() ? 1 : 2;
+  if (node.updates_held() > per_neighbour * node.neighbours().degree()) {
+    violated(position, now, "it holds too many updates per neighbour");
   }
 }
 
@@ -74,14 +79,9 @@ void ProtocolInvariants::check_intent(Position position, const core::RecordEnerg
 }
 
 void ProtocolInvariants::check_commit(Position position, const core::Commit& commit, Instant now) {
-  // Skewed clocks round.
-  constexpr Duration kSlack{2};
-  Books& books = books_[position];
   const core::RoundRecord& record = commit.record;
-  if (record.wait_time > *options_.round_deadline + books.clock_jumped + kSlack) {
-    violated(position, now, "an exchange lasted past its deadline");
-  }
-  books.clock_jumped = Duration(0);
+  check_wait(position, record, now);
+  check_patience(position, record, now);
   catch_ups_ += record.caught_up ? 1 : 0;
   deadline_hits_ += record.deadline_hit ? 1 : 0;
   if (!is_calm_) return;
@@ -92,6 +92,37 @@ void ProtocolInvariants::check_commit(Position position, const core::Commit& com
   const auto sent = sent_.find({Simulation::id_of(position), record.round});
   if (sent != sent_.end()) {
     check_mean(record.round, sent->second.front(), commit.state.parameters);
+  }
+}
+
+void ProtocolInvariants::check_wait(Position position, const core::RoundRecord& record,
+                                    Instant now) {
+  // Skewed clocks round.
+  constexpr Duration kSlack{2};
+  const Duration jumped = std::exchange(books_[position].clock_jumped, Duration(0));
+  if (options_.rules.mode == core::RoundMode::kBarrier) return;
+  const Duration longest =
+      is_async() ? core::RoundController::kAloneHold : *options_.round_deadline;
+  if (record.wait_time > longest + jumped + kSlack) {
+    violated(position, now, "an exchange lasted past its deadline");
+  }
+}
+
+// Nobody is waited for in vain in many rounds on end, but for one that started anew since.
+void ProtocolInvariants::check_patience(Position position, const core::RoundRecord& record,
+                                        Instant now) {
+  auto& missed = books_[position].missed_in_a_row;
+  if (record.caught_up) return missed.clear();  // what came for the rounds jumped over is not known
+  std::erase_if(missed, [&record](const auto& entry) {
+    return std::ranges::count(record.missing, entry.first) == 0;
+  });
+  if (!record.deadline_hit) return;
+  for (const NodeId id : record.missing) {
+    if (++missed[id] > core::Patience::kMisses) {
+      violated(position, now,
+               "round " + to_string(record.round) + " was held open to its deadline for node " +
+                   to_string(id) + ", as were those before");
+    }
   }
 }
 
@@ -126,7 +157,7 @@ void ProtocolInvariants::check_clock(Position position, const core::Node& node, 
   }
   books.round = node.round();
   const auto waiting = node.waiting();
-  if (waiting && local >= waiting->until) {
+  if (waiting && waiting->until && local >= *waiting->until) {
     violated(position, now, "it still waits after the deadline");
   }
 }
@@ -144,11 +175,31 @@ void ProtocolInvariants::check_mix(Position position, const core::Node& node, co
   const std::string why_not = why_not_regular(position, mix);
   if (why_not.empty()) {
     for (const core::MixInput& input : mix.inputs) {
-      books_[position].mixed.insert({input.from, mix.round});
+      const bool own = input.from == Simulation::id_of(position);
+      const Round tag =
+          own ? mix.round : *usable_tag(position, input.from, input.parameters, mix.round);
+      stale_mixed_ += tag < mix.round ? 1 : 0;
+      books_[position].mixed.insert({input.from, tag});
     }
   } else if (!is_catch_up(position, mix)) {
     violated(position, now, "in the mix of round " + to_string(mix.round) + ": " + why_not);
   }
+}
+
+std::optional<Round> ProtocolInvariants::usable_tag(Position position, NodeId from,
+                                                    const ParametersPtr& parameters,
+                                                    Round round) const {
+  const std::uint64_t staleness = is_async() ? options_.rules.max_staleness : 0;
+  const Round first(round.value() - std::min(staleness, round.value()));
+  // The same parameters are sent again in a round in which nothing changed them.
+  for (auto sent = sent_.lower_bound({from, first});
+       sent != sent_.end() && sent->first.first == from; ++sent) {
+    const Round tag = sent->first.second;
+    if (!is_async() && tag > round) break;
+    const bool is_it = std::ranges::count(sent->second, parameters) > 0;
+    if (is_it && !books_[position].mixed.contains({from, tag})) return tag;
+  }
+  return std::nullopt;
 }
 
 std::string ProtocolInvariants::why_not_regular(Position position, const core::Mix& mix) const {
@@ -157,11 +208,15 @@ std::string ProtocolInvariants::why_not_regular(Position position, const core::M
     const auto& [from, weight, parameters] = mix.inputs[k];
     const std::string who = "the update of node " + to_string(from);
     if (k > 0 && mix.inputs[k - 1].from >= from) return "the terms are not in NodeId order";
-    if (books_[position].mixed.contains({from, mix.round})) return who + " is mixed a second time";
-    if (from == self) continue;
-    const auto sent = sent_.find({from, mix.round});
-    if (sent == sent_.end() || std::ranges::count(sent->second, parameters) == 0) {
-      return who + " was not sent as one of this round";
+    if (from == self) {
+      if (books_[position].mixed.contains({from, mix.round})) return "it mixes a second time";
+      continue;
+    }
+    if (!is_async() && books_[position].mixed.contains({from, mix.round})) {
+      return who + " is mixed a second time";
+    }
+    if (!usable_tag(position, from, parameters, mix.round)) {
+      return who + " was not sent as one of this round, or was mixed before";
     }
     const double expected = core::metropolis_hastings_weight(degree(self), degree(from));
     if (weight != expected) return who + " has not its Metropolis-Hastings weight";

@@ -37,6 +37,8 @@ class ProtocolInvariants : public Observer, public StepWatcher {
   std::uint64_t means_checked() const { return means_checked_; }
   std::uint64_t catch_ups() const { return catch_ups_; }
   std::uint64_t deadline_hits() const { return deadline_hits_; }
+  // Updates of an earlier round than that of their mix (mode async).
+  std::uint64_t stale_mixed() const { return stale_mixed_; }
   // Empty if all is well; else the first few things that were not, in words.
   const std::vector<std::string>& violations() const { return violations_; }
 
@@ -45,7 +47,8 @@ class ProtocolInvariants : public Observer, public StepWatcher {
     Round round;
     std::optional<core::StateFetched> fetched;
     std::set<std::pair<NodeId, Round>> mixed;
-    Duration clock_jumped{};  // forwards, since its last commit
+    std::map<NodeId, unsigned> missed_in_a_row;  // at deadlines
+    Duration clock_jumped{};                     // forwards, since its last commit
   };
 
   void violated(Position position, Instant now, const std::string& what);
@@ -54,6 +57,13 @@ class ProtocolInvariants : public Observer, public StepWatcher {
   void check_intent(Position position, const core::RecordEnergyIntent& intent, Instant now);
   void check_commit(Position position, const core::Commit& commit, Instant now);
   void check_mean(Round round, const ParametersPtr& before, const ParametersPtr& after);
+  void check_wait(Position position, const core::RoundRecord& record, Instant now);
+  void check_patience(Position position, const core::RoundRecord& record, Instant now);
+  // The tag under which an update that is mixed in `round` was sent, and not yet mixed by this
+  // node; nullopt: there is none that this round may use.
+  std::optional<Round> usable_tag(Position position, NodeId from, const ParametersPtr& parameters,
+                                  Round round) const;
+  bool is_async() const { return options_.rules.mode == core::RoundMode::kAsync; }
   // Why `mix` is no regular mix of its round; "" if it is one.
   std::string why_not_regular(Position position, const core::Mix& mix) const;
   bool is_catch_up(Position position, const core::Mix& mix) const;
@@ -78,6 +88,7 @@ class ProtocolInvariants : public Observer, public StepWatcher {
   std::uint64_t means_checked_ = 0;
   std::uint64_t catch_ups_ = 0;
   std::uint64_t deadline_hits_ = 0;
+  std::uint64_t stale_mixed_ = 0;
   std::vector<std::string> violations_;
 };
 

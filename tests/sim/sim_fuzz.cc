@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <fstream>
 #include <iostream>
+#include <map>
 #include <memory>
 #include <sstream>
 #include <string>
@@ -90,7 +91,15 @@ struct Totals {
   std::uint64_t means = 0;
   std::uint64_t catch_ups = 0;
   std::uint64_t deadline_hits = 0;
+  std::uint64_t stale_mixed = 0;
+  std::map<core::RoundMode, std::uint64_t> modes;
+  std::uint64_t quorums = 0;
 };
+
+std::uint64_t seeds_in(const Totals& totals, core::RoundMode mode) {
+  const auto found = totals.modes.find(mode);
+  return found == totals.modes.end() ? 0 : found->second;
+}
 
 void print_totals(const Arguments& arguments, const Totals& totals, double seconds) {
   const FaultCounts& f = totals.faults;
@@ -103,6 +112,10 @@ void print_totals(const Arguments& arguments, const Totals& totals, double secon
       {"means checked", totals.means},
       {"catch-ups", totals.catch_ups},
       {"deadline hits", totals.deadline_hits},
+      {"older updates mixed", totals.stale_mixed},
+      {"seeds in mode barrier", seeds_in(totals, core::RoundMode::kBarrier)},
+      {"seeds in mode async", seeds_in(totals, core::RoundMode::kAsync)},
+      {"seeds with a quorum below 1", totals.quorums},
       {"crashes", f.crashes},
       {"restarts", f.restarts},
       {"partitions", f.partitions},
@@ -145,6 +158,9 @@ int run(const char* program, const Arguments& arguments) {
     totals.means += result.means_checked;
     totals.catch_ups += result.catch_ups;
     totals.deadline_hits += result.deadline_hits;
+    totals.stale_mixed += result.stale_mixed;
+    ++totals.modes[result.rules.mode];
+    totals.quorums += result.rules.quorum < 1.0 ? 1 : 0;
   }
   print_totals(arguments, totals,
                std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());

@@ -134,6 +134,20 @@ std::vector<NodeId> EdgeAgreement::neighbours() const {
   return result;
 }
 
+std::vector<NodeId> EdgeAgreement::agreed() const {
+  std::vector<NodeId> result;
+  for (const auto& [peer, entry] : entries_) {
+    if (entry.both_want()) result.push_back(peer);
+  }
+  return result;
+}
+
+bool EdgeAgreement::has_all_agreed() const {
+  return std::ranges::all_of(entries_, [](const auto& entry) {
+    return !entry.second.own.last().wanted || entry.second.both_want();
+  });
+}
+
 std::vector<NodeId> EdgeAgreement::peers() const {
   std::vector<NodeId> result;
   for (const auto& [peer, entry] : entries_) {

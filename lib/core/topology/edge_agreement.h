@@ -125,6 +125,9 @@ class EdgeAgreement {
   // All with whom a link is needed, in ascending order: the neighbours, those wanted in coming
   // rounds, and those who have not heard yet that they are wanted no more.
   std::vector<NodeId> peers() const;
+  // Those that both ends want, in ascending order: the neighbours of asynchronous rounds.
+  std::vector<NodeId> agreed() const;
+  bool has_all_agreed() const;
   // From when on the edge is used, if both ends want it.
   std::optional<Round> agreed_from(NodeId peer) const;
 

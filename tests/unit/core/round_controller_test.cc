@@ -28,9 +28,13 @@ class RoundControllerTest : public testing::Test {
     const float values[] = {x};
     return {Round(round), degree, copy_parameters(values)};
   }
-  void receive(std::uint64_t from, std::uint64_t round, std::uint32_t degree = 3) {
-    controller_.inbox().accept(NodeId(from), update(round, static_cast<float>(from), degree));
+  // As Node does it.
+  void receive(std::uint64_t from, std::uint64_t round, std::uint32_t degree = 3,
+               Duration after = Duration(0)) {
     Neighbour* peer = neighbours_.find(NodeId(from));
+    const auto verdict =
+        controller_.inbox().accept(NodeId(from), update(round, static_cast<float>(from), degree));
+    controller_.note_arrival(*peer, verdict, kStart + after);
     peer->next_round = std::max(peer->next_round, Round(round + 1));
   }
   bool should_close(Duration after = milliseconds(1)) const {
@@ -174,7 +178,7 @@ TEST_F(RoundControllerTest, LearnsItsDeadlineFromTheWaits) {
   for (std::uint64_t round = 0; round < RoundDeadline::kMinSamples; ++round) {
     controller_.advance_to(Round(round));
     controller_.open_exchange(update(round, 5.0f, 3), false, kStart);
-    for (const std::uint64_t id : {3, 7, 9}) receive(id, round);
+    for (const std::uint64_t id : {3, 7, 9}) receive(id, round, 3, seconds(4));
     close(seconds(4));
   }
   controller_.advance_to(Round(5));

@@ -78,6 +78,19 @@ TEST(WordsTest, ComplainsAboutLostNeighboursButNotAboutThoseWhoAreDone) {
   EXPECT_THAT(complaints(over, peers), IsEmpty());
 }
 
+// A straggler is in the round and mixes when it can: worth saying, not a failure.
+TEST(WordsTest, NamesAStragglerWithoutComplaining) {
+  v1::ListPeersResponse peers;
+  auto& slow = *peers.add_neighbours();
+  slow.set_node_name("node-3");
+  slow.set_link(v1::LINK_STATE_CONNECTED);
+  slow.set_straggler(true);
+  slow.set_updates_missed(12);
+  EXPECT_EQ(straggler_text(slow),
+            "node-3 is a straggler: missed 12 rounds, which are not held open for it now");
+  EXPECT_THAT(complaints(status_at(50, 1), peers), IsEmpty());
+}
+
 TEST(WordsTest, ComplainsAboutAnOverrunBudgetButNotARoundedOne) {
   v1::GetStatusResponse status = status_at(5, 1);
   status.set_budget_wh(0.5);

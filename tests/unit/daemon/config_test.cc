@@ -163,6 +163,7 @@ TEST(RunFingerprintTest, IgnoresWhatIsANodesOwnAffair) {
   other = edited(":7403", ":9999", other);
   other = edited("\"ti\"", "\"/data/ti\"", other);
   other += "[schedule]\npolicy = \"dpsgd\"\n[energy]\nbudget_wh = 1\n[log]\nlevel = \"off\"\n";
+  other += "[round]\nquorum = 0.5\n";
   EXPECT_EQ(run_fingerprint(valid(other)), mine);
 }
 
@@ -187,6 +188,8 @@ TEST(RunFingerprintTest, ChangesWithEverySharedSetting) {
       with("[train]\nmomentum = 0.1\n"),
       with("[train]\nweight_decay = 0.1\n"),
       with("[train]\nkeep_optimizer_state = true\n"),
+      with("[round]\nmode = \"async\"\n"),
+      with("[round]\nmax_staleness = 9\n"),
   };
   for (const std::string& toml : changed) EXPECT_NE(run_fingerprint(valid(toml)), mine) << toml;
 }

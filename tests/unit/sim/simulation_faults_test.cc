@@ -221,7 +221,8 @@ TEST_F(SimulationFaultsTest, AFastClockMakesDeadlinesShort) {
   options_.devices[1].train_time = milliseconds(500);  // waited for 400 ms of 500
   at(Duration(1), SkewClock{0, 1.5});
   run();
-  EXPECT_GT(notes_.missed(0, NodeId(1)), 5u);
+  // Two make it a straggler, that is then waited for now and then.
+  EXPECT_GE(notes_.missed(0, NodeId(1)), core::Patience::kMisses);
   EXPECT_EQ(notes_.missed(2, NodeId(1)), 0u);
 }
 
