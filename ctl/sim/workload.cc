@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/topology/topology.h"
+#include "core/topology/topology_spec.h"
 #include "ctl/render.h"
 #include "ctl/sim/faults_file.h"
 #include "ctl/sim/memory.h"
@@ -99,6 +100,10 @@ Status fill_options(const SimOptions& options, const SimPlan& plan, sim::Simulat
   out.schedule = config.schedule;
   out.round_deadline = config.round.deadline;
   out.rules = config.round.rules;
+  const auto spec = core::parse_topology_spec(config.cluster.topology);
+  if (spec && spec->kind == core::TopologySpec::Kind::kEpidemic) {
+    out.epidemic = core::EpidemicOptions{spec->parameter, config.cluster.topology_seed};
+  }
   out.start_timeout = config.round.start_timeout;
   out.evaluate_every = config.round.evaluate_every;
   out.evaluate_samples = config.round.evaluate_samples;

@@ -31,6 +31,7 @@ core::NodeOptions Simulation::Engine::node_options(Position position) const {
   options.energy_spent = nodes_[position].totals.energy_spent;  // the ledger outlives the process
   options.fixed_deadline = options_.round_deadline;
   options.rules = options_.rules;
+  options.epidemic = options_.epidemic;
   options.start_timeout = options_.start_timeout;
   options.evaluate_every = options_.evaluate_every;
   return options;

@@ -61,6 +61,8 @@ struct SimulationOptions {
   std::vector<Device> devices = {Device{}};  // one for each node, or one for all
   std::optional<Duration> round_deadline;    // nullopt: automatic, as in the daemon
   core::RoundRules rules;
+  // Instead of edges that stay; the topology must be complete then.
+  std::optional<core::EpidemicOptions> epidemic;
   Duration start_timeout = std::chrono::seconds(60);
   std::uint64_t evaluate_every = 0;    // rounds; 0: only at the end
   std::uint64_t evaluate_samples = 0;  // for evaluations during the run; 0: all
