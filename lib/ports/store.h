@@ -17,6 +17,7 @@
 #include "base/error.h"
 #include "base/ids.h"
 #include "base/units.h"
+#include "core/directive.h"
 #include "core/effect.h"
 #include "model/model_update.h"
 #include "ports/trainer.h"
@@ -56,10 +57,12 @@ class Store {
   virtual Result<WrittenCheckpoint> save(const Progress& progress) = 0;
   // Adds an evaluation to a round saved before; no effect if it is no longer kept.
   virtual Status save_evaluation(Round round, const Evaluation& evaluation) = 0;
-  // Opaque here; the newest replaces the one before.
-  virtual Status save_directives(const std::string& directives) = 0;
+  // All directives of the run that are known here; they replace those saved before.
+  virtual Status save_directives(const std::vector<core::Directive>& directives) = 0;
   // A budget set while the run is on, in place of the configured one. nullopt: no limit.
   virtual Status save_budget(std::optional<WattHours> budget) = 0;
+  // This node counts as started so often; no lower than it was.
+  virtual Status raise_incarnation(Incarnation incarnation) = 0;
   // After the last call: ends in order. Not calling it is a crash, which loses nothing saved.
   virtual Status close() = 0;
 };

@@ -196,7 +196,7 @@ Result<RecoveredRun> StateStore::open_run(const RunIdentity& run) {
   Status looked = database_->transact([&](SQLite::Database& db) {
     SQLite::Statement query(db,
                             "SELECT key, fingerprint, spent_wh, train_rounds, intent_round, "
-                            "intent_wh, budget_set, budget_wh, configured_wh, directives FROM run "
+                            "intent_wh, budget_set, budget_wh, configured_wh FROM run "
                             "WHERE id = ?");
     query.bind(1, run.id);
     if (!query.executeStep()) return;
@@ -211,9 +211,7 @@ Result<RecoveredRun> StateStore::open_run(const RunIdentity& run) {
     };
     const bool budget_holds = query.getColumn(6).getInt() != 0 && limit(8) == run.budget;
     if (budget_holds) result.budget = limit(7);
-    const auto directives = query.getColumn(9);
-    result.directives.assign(static_cast<const char*>(directives.getBlob()),
-                             static_cast<std::size_t>(directives.getBytes()));
+    result.directives = tables::directives(db, *run_key_);
     if (!query.getColumn(4).isNull()) {
       const WattHours cost(query.getColumn(5).getDouble());
       const Round round(from_sql(query.getColumn(4)));
@@ -430,15 +428,12 @@ Status StateStore::save_evaluation(Round round, const ports::Evaluation& evaluat
       [&](SQLite::Database& db) { tables::put_evaluation(db, *run_key_, round, evaluation); });
 }
 
-Status StateStore::save_directives(const std::string& directives) {
+Status StateStore::save_directives(const std::vector<core::Directive>& directives) {
   if (broken_) return tl::unexpected<Error>(*broken_);
   std::int64_t key = 0;
   Status saved = database_->transact([&](SQLite::Database& db) {
     key = row_of(db, run_key_, run_);
-    SQLite::Statement update(db, "UPDATE run SET directives = ? WHERE key = ?");
-    update.bind(1, directives.data(), static_cast<int>(directives.size()));
-    update.bind(2, key);
-    update.exec();
+    tables::put_directives(db, key, directives);
   });
   if (saved) run_key_ = key;
   return saved;
@@ -465,6 +460,18 @@ Status StateStore::save_budget(std::optional<WattHours> budget) {
   });
   if (saved) run_key_ = key;
   return saved;
+}
+
+Status StateStore::raise_incarnation(Incarnation incarnation) {
+  if (broken_) return tl::unexpected<Error>(*broken_);
+  const Incarnation next = std::max(incarnation_, incarnation);
+  Status raised = database_->transact([&](SQLite::Database& db) {
+    SQLite::Statement update(db, "UPDATE node SET incarnation = ?");
+    update.bind(1, to_sql(next.value()));
+    update.exec();
+  });
+  if (raised) incarnation_ = next;
+  return raised;
 }
 
 Status StateStore::close() {

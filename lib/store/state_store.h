@@ -65,7 +65,7 @@ struct RecoveredRun {
   // Charged for by an earlier process that died before it could save them; not to be trained again.
   std::vector<Round> forfeited;
   std::optional<WattHours> budget;  // the one in force
-  std::string directives;
+  std::vector<core::Directive> directives;
 };
 
 struct RecoveredModel {
@@ -100,8 +100,9 @@ class StateStore final : public ports::Store {
   Status record_intent(Round round, WattHours cost) override;
   Result<ports::WrittenCheckpoint> save(const ports::Progress& progress) override;
   Status save_evaluation(Round round, const ports::Evaluation& evaluation) override;
-  Status save_directives(const std::string& directives) override;
+  Status save_directives(const std::vector<core::Directive>& directives) override;
   Status save_budget(std::optional<WattHours> budget) override;
+  Status raise_incarnation(Incarnation incarnation) override;
   Status close() override;
 
  private:

@@ -1,9 +1,12 @@
 #include "store/tables.h"
 
+#include <sqlite3.h>
+
 #include <charconv>
 #include <chrono>
 #include <limits>
 #include <string>
+#include <variant>
 
 #include "store/database.h"
 
@@ -31,9 +34,21 @@ CREATE TABLE run (
   intent_wh REAL,
   budget_set INTEGER NOT NULL DEFAULT 0,
   budget_wh REAL,                 -- if set: NULL is no limit
-  configured_wh REAL,             -- what it was set in place of
-  directives BLOB NOT NULL DEFAULT x''
+  configured_wh REAL              -- what it was set in place of
 );
+CREATE TABLE directive (
+  run INTEGER NOT NULL REFERENCES run ON DELETE CASCADE,
+  position INTEGER NOT NULL,
+  lamport INTEGER NOT NULL,
+  origin INTEGER NOT NULL,
+  effective INTEGER NOT NULL,
+  policy TEXT,                    -- of a schedule, with its two lengths
+  gamma_train INTEGER,
+  gamma_sync INTEGER,
+  learning_rate REAL,
+  run_order TEXT,                 -- run, pause, stop
+  PRIMARY KEY (run, position)
+) WITHOUT ROWID;
 CREATE TABLE checkpoint (
   number INTEGER PRIMARY KEY,
   run INTEGER NOT NULL REFERENCES run ON DELETE CASCADE,
@@ -248,6 +263,73 @@ std::vector<Round> forfeited_from(SQLite::Database& db, std::int64_t run, Round 
   query.bind(2, to_sql(first.value()));
   std::vector<Round> result;
   while (query.executeStep()) result.emplace_back(from_sql(query.getColumn(0)));
+  return result;
+}
+
+namespace {
+
+void bind_order(SQLite::Statement& insert, const core::DirectiveOrder& order) {
+  if (const auto* schedule = std::get_if<core::Schedule>(&order)) {
+    insert.bind(6, std::string(core::to_string(schedule->policy)));
+    insert.bind(7, schedule->gamma_train);
+    insert.bind(8, schedule->gamma_sync);
+  } else if (const auto* rate = std::get_if<core::LearningRate>(&order)) {
+    insert.bind(9, rate->value);
+  } else {
+    insert.bind(10, core::to_string(std::get<core::RunOrder>(order)));
+  }
+}
+
+// Of the columns from `policy` on. Throws if they say nothing that is known.
+core::DirectiveOrder order_of(SQLite::Statement& query, int policy) {
+  if (const auto name = query.getColumn(policy); !name.isNull()) {
+    if (const auto parsed = core::parse_policy(name.getString())) {
+      return core::Schedule{*parsed, query.getColumn(policy + 1).getUInt(),
+                            query.getColumn(policy + 2).getUInt()};
+    }
+  } else if (const auto rate = query.getColumn(policy + 3); !rate.isNull()) {
+    return core::LearningRate{rate.getDouble()};
+  } else {
+    const std::string text = query.getColumn(policy + 4).getString();
+    for (const auto order : {core::RunOrder::kRun, core::RunOrder::kPause, core::RunOrder::kStop}) {
+      if (text == core::to_string(order)) return order;
+    }
+  }
+  throw SQLite::Exception("a directive in it orders nothing", SQLITE_CORRUPT);
+}
+
+}  // namespace
+
+void put_directives(SQLite::Database& db, std::int64_t run,
+                    const std::vector<core::Directive>& directives) {
+  drop(db, "DELETE FROM directive WHERE run = ? AND position >= ?", run, 0);
+  SQLite::Statement insert(db, "INSERT INTO directive VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+  std::int64_t position = 0;
+  for (const core::Directive& directive : directives) {
+    insert.clearBindings();
+    insert.bind(1, run);
+    insert.bind(2, position++);
+    insert.bind(3, to_sql(directive.stamp.lamport));
+    insert.bind(4, to_sql(directive.stamp.origin.value()));
+    insert.bind(5, to_sql(directive.effective.value()));
+    bind_order(insert, directive.order);
+    insert.exec();
+    insert.reset();
+  }
+}
+
+std::vector<core::Directive> directives(SQLite::Database& db, std::int64_t run) {
+  SQLite::Statement query(
+      db,
+      "SELECT lamport, origin, effective, policy, gamma_train, gamma_sync, "
+      "learning_rate, run_order FROM directive WHERE run = ? ORDER BY position");
+  query.bind(1, run);
+  std::vector<core::Directive> result;
+  while (query.executeStep()) {
+    result.push_back({{from_sql(query.getColumn(0)), NodeId(from_sql(query.getColumn(1)))},
+                      Round(from_sql(query.getColumn(2))),
+                      order_of(query, 3)});
+  }
   return result;
 }
 

@@ -50,6 +50,12 @@ std::vector<Round> forfeited_from(SQLite::Database& db, std::int64_t run, Round 
 std::size_t count_charges(SQLite::Database& db, std::int64_t run);
 void drop_oldest_charges(SQLite::Database& db, std::int64_t run, std::size_t count);
 
+// ---- Directives: all that are known of the run ----
+
+void put_directives(SQLite::Database& db, std::int64_t run,
+                    const std::vector<core::Directive>& directives);
+std::vector<core::Directive> directives(SQLite::Database& db, std::int64_t run);
+
 // ---- Checkpoints and runs ----
 
 // Drops all but the newest `keep` checkpoints of the run; returns the numbers of those dropped.

@@ -134,16 +134,18 @@ bool CrashScript::save() {
 
 bool CrashScript::save_settings(Round round) {
   if (std::ranges::find(kDirectivesAt, round) != std::end(kDirectivesAt)) {
-    directives_.push_back("directives of round " + to_string(round));
+    auto more = directives_.back();
+    more.push_back({{round.value(), NodeId(3)}, round.next(), core::LearningRate{0.25}});
+    directives_.push_back(std::move(more));
     const Status saved = store_->save_directives(directives_.back());
     if (!goes_on(saved)) return false;
-    saved ? directives_ = {directives_.back()} : (directives_.pop_back(), directives_);
+    directives_.erase(saved ? directives_.begin() : directives_.end() - 1);
   }
   if (round == kBudgetAt) {
     budgets_.push_back(WattHours(7));
     const Status saved = store_->save_budget(budgets_.back());
     if (!goes_on(saved)) return false;
-    saved ? budgets_ = {budgets_.back()} : (budgets_.pop_back(), budgets_);
+    budgets_.erase(saved ? budgets_.begin() : budgets_.end() - 1);
   }
   return round != kEvaluationAt || goes_on(store_->save_evaluation(Round(0), {0.5, 0.75, 10, {}}));
 }

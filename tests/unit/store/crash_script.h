@@ -69,10 +69,10 @@ class CrashScript {
   std::optional<Round> intent_;     // recorded and not settled
   std::optional<Round> intending_;  // not known to be recorded
   std::vector<Round> trained_;
-  std::vector<Round> forfeited_;                // charged and lost in earlier lives
-  std::vector<ports::StoredRound> pending_;     // rounds since the last save
-  bool settles_ = false;                        // the next save settles intent_
-  std::vector<std::string> directives_ = {""};  // those that may be found
+  std::vector<Round> forfeited_;             // charged and lost in earlier lives
+  std::vector<ports::StoredRound> pending_;  // rounds since the last save
+  bool settles_ = false;                     // the next save settles intent_
+  std::vector<std::vector<core::Directive>> directives_ = {{}};  // those that may be found
   std::vector<std::optional<WattHours>> budgets_ = {WattHours(9)};
 };
 
