@@ -177,4 +177,12 @@ v1::GetEnergyResponse energy_message(const core::Node& node) {
   return message;
 }
 
+void fill_from_store(const runtime::StoreReport& report, v1::GetStatusResponse& response) {
+  if (report.round) response.set_checkpoint_round(report.round->value());
+  if (report.written) {
+    response.set_checkpoint_age_seconds(to_seconds(runtime::Driver::now() - *report.written));
+  }
+  response.set_store_error(report.last_error);
+}
+
 }  // namespace skiptrain::daemon

@@ -53,6 +53,8 @@ class ControlService final : public v1::Control::Service {
                         v1::EvaluateResponse* response) override;
   grpc::Status ExportModel(grpc::ServerContext*, const v1::ExportModelRequest* request,
                            grpc::ServerWriter<v1::ExportModelResponse>* writer) override;
+  grpc::Status Checkpoint(grpc::ServerContext* context, const v1::CheckpointRequest*,
+                          v1::CheckpointResponse* response) override;
   grpc::Status SetLogLevel(grpc::ServerContext*, const v1::SetLogLevelRequest* request,
                            v1::SetLogLevelResponse* response) override;
   grpc::Status Shutdown(grpc::ServerContext*, const v1::ShutdownRequest*,

@@ -13,7 +13,8 @@ Node::Node(NodeOptions options)
       neighbours_(options_.neighbours),
       controller_(options_.id, options_.fixed_deadline),
       policy_({options_.run_seed, options_.id, options_.total_rounds}, options_.schedule),
-      energy_(options_.budget, options_.energy_per_train_round, options_.energy_spent) {}
+      energy_(options_.budget, options_.energy_per_train_round, options_.energy_spent),
+      train_rounds_(options_.train_rounds) {}
 
 void Node::step(const Event& event, Instant now, Effects& effects) {
   SKIPTRAIN_CHECK(now >= now_, "time never goes back");
@@ -55,8 +56,13 @@ void Node::make_progress() {
 
 bool Node::may_start() const {
   if (pause_requested_ || stop_requested_ || now_ >= start_deadline_) return true;
+  if (round().value() >= options_.total_rounds) return true;  // resumed when it was done
   if (fetching_from_ || wants_fetch()) return false;
   return started_ || neighbours_.all_ever_connected();
+}
+
+bool Node::is_forfeited(Round round) const {
+  return std::ranges::find(options_.forfeited, round) != options_.forfeited.end();
 }
 
 // True while training or a mix is under way, whose result must not be thrown away.
@@ -78,7 +84,9 @@ void Node::begin_round() {
                         .train_slot = schedule().is_train_slot(round()),
                         .loss = std::numeric_limits<double>::quiet_NaN()};
   round_started_ = now_;
-  if (!policy_.should_train(round(), energy_)) return enter_exchange(committed_);
+  if (is_forfeited(round()) || !policy_.should_train(round(), energy_)) {
+    return enter_exchange(committed_);
+  }
   phase_ = Phase::kTraining;
   energy_.charge_round();
   record_.energy = energy_.cost_per_round();
@@ -105,6 +113,10 @@ void Node::on(const TrainingFailed& event) {
   effects_.push_back(Warn{"round " + to_string(event.round) + " was not trained: " + event.reason +
                           "; going on with the parameters from before it"});
   record_.train_time = now_ - round_started_;
+  if (!event.charged) {
+    energy_.refund_round();
+    record_.energy = WattHours(0);
+  }
   enter_exchange(committed_);
 }
 

@@ -16,8 +16,8 @@ namespace skiptrain::runtime {
 namespace {
 
 // Buffers that a mix writes to and the core then holds: the committed model, the one being sent,
-// and one for each stream that may still be sending an old one.
-constexpr std::size_t kMixBuffersKept = 4;
+// the one being written to the disk, and one for each stream that may still be sending an old one.
+constexpr std::size_t kMixBuffersKept = 5;
 
 // A mix of up to this many values in all (a few milliseconds) runs on the loop thread: handing it
 // over and back costs more than a small mix itself, and an evaluation would hold it up.
@@ -56,10 +56,50 @@ Status Driver::attach(Machinery machinery) {
       transport_ = std::move(machinery.transport);
       meter_ = std::move(machinery.meter);
     }
+    resume_from(std::move(machinery.durable), machinery.ready);
     // The node announces its round before the first Hello is sent.
     step(machinery.ready);
     return transport()->start([this](core::Event event) { post(std::move(event)); });
   });
+}
+
+void Driver::resume_from(DurableState durable, const core::ModelReady& ready) {
+  for (ports::StoredRound& stored : durable.rounds) {
+    const Round round = stored.record.round;
+    if (stored.record.trained) {
+      const std::lock_guard lock(mutex_);
+      last_loss_ = stored.record.loss;
+    }
+    history_.append(std::move(stored.record));
+    if (stored.evaluation) history_.attach(round, *stored.evaluation);
+  }
+  if (!durable.store) return;
+  const bool begins = !durable.resumed_from;
+  auto keeper = std::make_shared<StoreKeeper>(
+      std::move(durable.store), KeeperOptions{durable.checkpoint_interval, history_.limit()},
+      std::move(durable.resumed_from), std::move(durable.fatal));
+  if (begins) keeper->begin(ModelUpdate{ready.round, 0, ready.parameters});
+  if (early_budget_) keeper->save_budget(early_budget_->budget);
+  const std::lock_guard lock(mutex_);
+  keeper_ = std::move(keeper);
+}
+
+std::future<Result<ports::WrittenCheckpoint>> Driver::checkpoint() {
+  if (const auto keeper = this->keeper()) return keeper->checkpoint();
+  std::promise<Result<ports::WrittenCheckpoint>> refused;
+  refused.set_value(
+      fail(ErrorCode::kPreconditionFailed, "the node is warming up; try again in a moment"));
+  return refused.get_future();
+}
+
+std::optional<StoreReport> Driver::store_report() const {
+  const auto keeper = this->keeper();
+  return keeper ? std::optional(keeper->report()) : std::nullopt;
+}
+
+std::shared_ptr<StoreKeeper> Driver::keeper() const {
+  const std::lock_guard lock(mutex_);
+  return keeper_;
 }
 
 void Driver::stop() {
@@ -74,6 +114,7 @@ void Driver::stop() {
   loop_alive_.reset();
   loop_.stop();
   if (loop_thread_.joinable()) loop_thread_.join();
+  if (const auto keeper = this->keeper()) keeper->stop();  // writes what was committed last
 }
 
 void Driver::post(core::Event event) {
@@ -81,6 +122,13 @@ void Driver::post(core::Event event) {
 }
 
 void Driver::step(const core::Event& event) {
+  if (const auto* request = std::get_if<core::BudgetRequested>(&event)) {
+    if (keeper_) {
+      keeper_->save_budget(request->budget);
+    } else {
+      early_budget_ = *request;
+    }
+  }
   for (const core::Effect& effect : node_.step(event, now())) {
     std::visit([this](const auto& e) { perform(e); }, effect);
   }
@@ -175,11 +223,20 @@ double Driver::last_loss() const {
 
 // ---- Effects ---------------------------------------------------------------------------------
 
-void Driver::perform(const core::RecordEnergyIntent&) {
-  // The ledger is in memory only, as is all state today; see the README's limits.
+void Driver::perform(const core::RecordEnergyIntent& effect) {
+  intended_ = effect.cost;
 }
 
 void Driver::perform(const core::Train& effect) {
+  if (!keeper_) return train(effect);
+  keeper_->record_intent(effect.round, intended_, [this, effect](const Status& recorded) {
+    if (recorded) return train(effect);
+    post(core::TrainingFailed{effect.round, recorded.error().message, /*charged=*/false});
+  });
+}
+
+// On the loop or the keeper's thread; neither changes what it reads.
+void Driver::train(const core::Train& effect) {
   compute([this, effect, meter = meter_] {
     const auto before = meter ? meter->read_total() : Result<WattHours>{};
     auto outcome = trainer_->train({effect.round, effect.start, cancel_.get_token()});
@@ -273,6 +330,7 @@ void Driver::perform(const core::Commit& effect) {
                 record.trained ? "trained" : "synced", record.neighbours_mixed,
                 to_milliseconds(record.wait_time), to_milliseconds(record.round_time));
   history_.append(record);
+  if (keeper_) keeper_->commit(record, effect.state);
 }
 
 void Driver::perform(const core::Evaluate& effect) {
@@ -286,7 +344,9 @@ void Driver::perform(const core::Evaluate& effect) {
       return;
     }
     if (effect.after > Round(0)) {
-      history_.attach(Round(effect.after.value() - 1), evaluated->evaluation);
+      const Round round(effect.after.value() - 1);
+      history_.attach(round, evaluated->evaluation);
+      if (const auto keeper = this->keeper()) keeper->save_evaluation(round, evaluated->evaluation);
     }
     spdlog::info("after {} rounds: accuracy {:.4f}, loss {:.4f} on {} samples",
                  effect.after.value(), evaluated->evaluation.accuracy, evaluated->evaluation.loss,
