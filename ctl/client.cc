@@ -216,6 +216,10 @@ Outcome<v1::EvaluateResponse> Client::evaluate(std::uint64_t max_samples) {
   request.set_max_samples(max_samples);
   return channel_->call(&Stub::Evaluate, request, kLongTimeout);
 }
+Outcome<v1::CheckpointResponse> Client::checkpoint() {
+  return channel_->call(&Stub::Checkpoint, v1::CheckpointRequest());
+}
+
 Outcome<v1::SetLogLevelResponse> Client::set_log_level(const std::string& level) {
   v1::SetLogLevelRequest request;
   request.set_level(level);

@@ -56,6 +56,7 @@ class Client {
   Outcome<v1::SetBudgetResponse> set_budget(const v1::SetBudgetRequest& request);
   // 0 samples: the whole test set.
   Outcome<v1::EvaluateResponse> evaluate(std::uint64_t max_samples);
+  Outcome<v1::CheckpointResponse> checkpoint();
   Outcome<v1::SetLogLevelResponse> set_log_level(const std::string& level);
 
   // Calls `on_record` for each round; it returns false to end the stream. With `follow` the

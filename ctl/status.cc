@@ -27,6 +27,14 @@ std::string updates_text(const v1::UpdateCounters& u) {
          std::to_string(u.missed()) + " missed";
 }
 
+std::string checkpoint_text(const v1::GetStatusResponse& s) {
+  if (!s.has_checkpoint_round()) return "none yet";
+  return "of round " + std::to_string(s.checkpoint_round()) +
+         (s.has_checkpoint_age_seconds()
+              ? ", written " + seconds_text(s.checkpoint_age_seconds()) + " ago"
+              : ", written before this start");
+}
+
 std::string identity_text(const v1::GetStatusResponse& s) {
   std::string text = node_text(s.node_id(), s.node_name()) + " (id " + std::to_string(s.node_id()) +
                      ", incarnation " + std::to_string(s.incarnation()) + ")";
@@ -180,6 +188,8 @@ void print_status(const NodeView& view, Screen& screen) {
   fields.push_back({"updates", updates_text(s.updates())});
   fields.push_back({"traffic", bytes_text(s.bytes_sent()) + " sent, " +
                                    bytes_text(s.bytes_received()) + " received"});
+  fields.push_back({"checkpoint", checkpoint_text(s)});
+  if (!s.store_error().empty()) fields.push_back({"", Cell(s.store_error(), Style::kBad)});
   fields.push_back({"process", "up " + seconds_text(s.uptime_seconds()) + ", " +
                                    bytes_text(s.resident_bytes()) + " resident"});
   print_fields(screen, fields);

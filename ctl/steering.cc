@@ -1,4 +1,4 @@
-// `pause`, `resume`, `stop` and `log level`: one RPC each, one sentence back.
+// `pause`, `resume`, `stop`, `checkpoint` and `log level`: one RPC each, one sentence back.
 #include <memory>
 #include <string>
 
@@ -54,6 +54,13 @@ void add_steering_commands(CLI::App& root, Selection& selection) {
                                            return "stops after round " +
                                                   std::to_string(r.after_round());
                                          }));
+
+  add(root, selection, "checkpoint", "Write the committed model to the node's disk now",
+      sentence_command<v1::CheckpointResponse>([](Client& client) { return client.checkpoint(); },
+                                               [](const v1::CheckpointResponse& r) {
+                                                 return "round " + std::to_string(r.round()) +
+                                                        " is in " + r.path();
+                                               }));
 
   auto* log = root.add_subcommand("log", "The daemon's log");
   auto* level = log->add_subcommand("level", "Change how much it logs");

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "base/error.h"
 #include "base/ids.h"
@@ -11,19 +12,33 @@
 #include "daemon/config/config.h"
 #include "discovery/keyring.h"
 #include "runtime/driver.h"
+#include "store/state_store.h"
 
 namespace skiptrain::daemon {
 
-// What the core needs to know of the config. Energy per train round is known only to the machinery.
-runtime::DriverOptions driver_options(const Config& config);
+// What the core needs to know of the config, and of the run so far. Energy per train round is known
+// only to the machinery.
+runtime::DriverOptions driver_options(const Config& config, const store::RecoveredRun& run);
 
 // The cluster's keys; null where nodes are listed in the config. Errors name the file and how to
 // make one.
 Result<std::shared_ptr<discovery::Keyring>> load_keyring(const Config& config);
 
+// Opens the state in `folder` and the config's run in it. Errors say what to do.
+struct OpenedState {
+  std::unique_ptr<store::StateStore> store;
+  store::RecoveredRun run;
+};
+Result<OpenedState> open_state(const Config& config, const std::string& folder,
+                               Incarnation last_incarnation);
+
 // Loads the node's share of the data and its model, and makes trainer, transport and meter, and
-// with a keyring the parts that find the cluster. Errors name the file or key at fault.
-Result<runtime::Machinery> load_machinery(const Config& config, Incarnation incarnation,
+// with a keyring the parts that find the cluster. The
+// model is the newest checkpoint in `store`; if the run has not begun, that of the file
+// `from_checkpoint`, or if this is "" a new one. Errors name the file or key at fault.
+Result<runtime::Machinery> load_machinery(const Config& config,
+                                          std::unique_ptr<store::StateStore> store,
+                                          const std::string& from_checkpoint,
                                           std::shared_ptr<const discovery::Keyring> keyring);
 
 }  // namespace skiptrain::daemon

@@ -242,4 +242,12 @@ Result<core::DirectiveOrder> order_of(const v1::IssueDirectiveRequest& request) 
   return order;
 }
 
+void fill_from_store(const runtime::StoreReport& report, v1::GetStatusResponse& response) {
+  if (report.round) response.set_checkpoint_round(report.round->value());
+  if (report.written) {
+    response.set_checkpoint_age_seconds(to_seconds(runtime::Driver::now() - *report.written));
+  }
+  response.set_store_error(report.last_error);
+}
+
 }  // namespace skiptrain::daemon

@@ -21,6 +21,9 @@ v1::UpdateCounters to_message(const core::UpdateCounters& counters, std::uint64_
                               std::uint64_t missed);
 v1::GetEnergyResponse energy_message(const core::Node& node);
 
+// The part of a status that is about the durable state.
+void fill_from_store(const runtime::StoreReport& report, v1::GetStatusResponse& response);
+
 // kInvalidArgument if the policy is not one of ours or a length is out of range.
 Result<core::Schedule> from_message(const v1::Schedule& message);
 // kInvalidArgument if there is no order, or one that makes no sense by itself.

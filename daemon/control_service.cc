@@ -138,6 +138,7 @@ grpc::Status ControlService::GetStatus(grpc::ServerContext*, const v1::GetStatus
   if (const auto evaluated = driver_.last_evaluation()) {
     *response->mutable_last_evaluation() = to_message(*evaluated);
   }
+  if (const auto report = driver_.store_report()) fill_from_store(*report, *response);
   const auto uptime = std::chrono::steady_clock::now() - started_;
   response->set_uptime_seconds(std::chrono::duration<double>(uptime).count());
   response->set_median_round_seconds(to_seconds(driver_.history().median_round_time()));
@@ -312,6 +313,19 @@ grpc::Status ControlService::ExportModel(grpc::ServerContext*,
     piece.set_data(file->substr(at, kExportPieceBytes));
     if (!writer->Write(piece)) break;
   }
+  return grpc::Status::OK;
+}
+
+grpc::Status ControlService::Checkpoint(grpc::ServerContext* context, const v1::CheckpointRequest*,
+                                        v1::CheckpointResponse* response) {
+  auto result = driver_.checkpoint();
+  if (result.wait_until(context->deadline()) == std::future_status::timeout) {
+    return to_grpc({ErrorCode::kTimeout, "the checkpoint is still being written"});
+  }
+  const auto written = result.get();
+  if (!written) return to_grpc(written.error());
+  response->set_round(written->round.value());
+  response->set_path(written->path);
   return grpc::Status::OK;
 }
 

@@ -74,6 +74,8 @@ class ControlService final : public v1::Control::Service {
                       v1::ListKeysResponse* response) override;
   grpc::Status RemoveKey(grpc::ServerContext* context, const v1::RemoveKeyRequest* request,
                          v1::ListKeysResponse* response) override;
+  grpc::Status Checkpoint(grpc::ServerContext* context, const v1::CheckpointRequest*,
+                          v1::CheckpointResponse* response) override;
   grpc::Status SetLogLevel(grpc::ServerContext*, const v1::SetLogLevelRequest* request,
                            v1::SetLogLevelResponse* response) override;
   grpc::Status Shutdown(grpc::ServerContext*, const v1::ShutdownRequest*,

@@ -2,11 +2,13 @@
 
 #include <systemd/sd-daemon.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <csignal>
 #include <exception>
+#include <filesystem>
 #include <mutex>
 #include <optional>
 #include <sstream>
@@ -26,6 +28,8 @@
 #include "daemon/logging/logging.h"
 #include "daemon/state_dir.h"
 #include "runtime/driver.h"
+#include "store/files.h"
+#include "store/state_store.h"
 
 namespace skiptrain::daemon {
 namespace {
@@ -40,13 +44,15 @@ constexpr Duration kControlPatience = std::chrono::seconds(1);
 
 class Daemon {
  public:
-  Daemon(Config config, StateDir state_dir, Incarnation incarnation,
-         std::shared_ptr<discovery::Keyring> keyring)
+  Daemon(Config config, StateDir state_dir, OpenedState state,
+         std::shared_ptr<discovery::Keyring> keyring, StartOptions start)
       : config_(std::move(config)),
         state_dir_(std::move(state_dir)),
-        incarnation_(incarnation),
+        incarnation_(state.store->incarnation()),
         keyring_(std::move(keyring)),
-        driver_(driver_options(config_)),
+        start_(std::move(start)),
+        store_(std::move(state.store)),
+        driver_(driver_options(config_, state.run)),
         service_(config_, incarnation_, driver_, keyring_,
                  {.shutdown = [this] { end("asked to by RPC"); }, .leave = [this] { leave(); }}),
         signals_(main_loop_, SIGINT, SIGTERM, SIGHUP) {}
@@ -78,13 +84,11 @@ class Daemon {
  private:
   // Loading allocates by what files declare, so running out of memory is a likely way to fail.
   void load() try {
-    auto machinery = load_machinery(config_, incarnation_, keyring_);
+    auto machinery = load_machinery(config_, std::move(store_), start_.from_checkpoint, keyring_);
     if (ending_) return;
     if (!machinery) return fail_with(machinery.error());
     machinery->fatal = [this](const Error& error) { fail_with(error); };
-    machinery->incarnation_raised = [this](Incarnation raised) {
-      if (Status stored = state_dir_.raise_incarnation(raised); !stored) fail_with(stored.error());
-    };
+    machinery->durable.fatal = [this](const Error& error) { fail_with(error); };
     if (Status attached = driver_.attach(std::move(*machinery)); !attached) {
       return fail_with(attached.error());
     }
@@ -184,6 +188,8 @@ class Daemon {
   StateDir state_dir_;
   const Incarnation incarnation_;
   const std::shared_ptr<discovery::Keyring> keyring_;
+  const StartOptions start_;
+  std::unique_ptr<store::StateStore> store_;  // until the loader takes it
   runtime::Driver driver_;
   ControlService service_;
   asio::io_context main_loop_;
@@ -193,16 +199,48 @@ class Daemon {
   std::optional<Error> failure_;
 };
 
+// Moves the state aside; returns an incarnation that is not below any it has had.
+Result<Incarnation> set_aside(StateDir& state_dir, const Config& config, Incarnation last) {
+  if (!std::filesystem::exists(state_dir.path() / "node.db")) return last;
+  if (auto old = store::StateStore::open(store::real_files(), {.folder = state_dir.path().string(),
+                                                               .node = config.node.id,
+                                                               .cluster_id = config.cluster.id,
+                                                               .last_incarnation = last})) {
+    last = (*old)->incarnation();
+    if (Status closed = (*old)->close(); !closed) return tl::unexpected(closed.error());
+  } else {
+    // What cannot be opened does not say how often this node has started; less often than once a
+    // second since 1970 it was.
+    const auto since_1970 = std::chrono::system_clock::now().time_since_epoch();
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(since_1970).count();
+    last = std::max(last, Incarnation(static_cast<std::uint64_t>(seconds)));
+  }
+  const auto moved = state_dir.set_aside();
+  if (!moved) return tl::unexpected(moved.error());
+  if (!moved->empty()) spdlog::info("the old state lies in {} now", *moved);
+  return last;
+}
+
 }  // namespace
 
-Status run_daemon(Config config) {
+Status run_daemon(Config config, const StartOptions& start) {
   auto state_dir = StateDir::open(config.node.data_dir);
   if (!state_dir) return tl::unexpected(state_dir.error());
-  const auto incarnation = state_dir->next_incarnation();
-  if (!incarnation) return tl::unexpected(incarnation.error());
   auto keyring = load_keyring(config);
   if (!keyring) return tl::unexpected(keyring.error());
-  Daemon daemon(std::move(config), std::move(*state_dir), *incarnation, *std::move(keyring));
+  auto last = state_dir->old_incarnation();
+  if (last && start.fresh) last = set_aside(*state_dir, config, *last);
+  if (!last) return tl::unexpected(last.error());
+  auto state = open_state(config, state_dir->path().string(), *last);
+  if (!state) return tl::unexpected(state.error());
+  if (!start.from_checkpoint.empty() && state->run.round) {
+    return fail(ErrorCode::kPreconditionFailed,
+                "--from-checkpoint: run \"" + config.run.id + "\" is at round " +
+                    to_string(*state->run.round) +
+                    " already; add --fresh to begin it again, or give the run another run.id");
+  }
+  Daemon daemon(std::move(config), std::move(*state_dir), std::move(*state), *std::move(keyring),
+                start);
   return daemon.run();
 }
 

@@ -6,12 +6,19 @@
 // Threads: `run` occupies the caller's; loading has its own; the driver and gRPC bring theirs.
 #pragma once
 
+#include <string>
+
 #include "base/error.h"
 #include "daemon/config/config.h"
 
 namespace skiptrain::daemon {
 
+struct StartOptions {
+  bool fresh = false;           // the run begins again; its old state is moved aside
+  std::string from_checkpoint;  // a run begins with this model; "": with a new one
+};
+
 // Runs until the daemon is told to end. An Error is why it could not start or go on.
-Status run_daemon(Config config);
+Status run_daemon(Config config, const StartOptions& start);
 
 }  // namespace skiptrain::daemon

@@ -37,6 +37,16 @@ int main(int argc, char** argv) {
   auto* check = app.add_option("--check-config", check_path,
                                "check this TOML file, print its problems, and exit");
   run->excludes(check);
+  daemon::StartOptions start;
+  bool resumes = true;
+  auto* resume =
+      app.add_flag("--resume", resumes, "go on with the run where its state says (the default)");
+  app.add_flag("--fresh", start.fresh,
+               "begin the run again at round 0; its old state is moved aside")
+      ->excludes(resume);
+  app.add_option("--from-checkpoint", start.from_checkpoint,
+                 "begin the run with the model in this safetensors file")
+      ->type_name("FILE");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -57,7 +67,7 @@ int main(int argc, char** argv) {
   if (skiptrain::Status opened = daemon::start_logging(config->log, config->node.name); !opened) {
     return complain(opened.error().message, kExitError);
   }
-  if (skiptrain::Status ended = daemon::run_daemon(std::move(*config)); !ended) {
+  if (skiptrain::Status ended = daemon::run_daemon(std::move(*config), start); !ended) {
     return complain(ended.error().message, kExitError);
   }
   return 0;

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
@@ -13,8 +14,7 @@
 #include <string_view>
 #include <system_error>
 #include <utility>
-
-#include "store/atomic_file.h"
+#include <vector>
 
 namespace skiptrain::daemon {
 namespace {
@@ -60,7 +60,7 @@ StateDir::~StateDir() {
   if (lock_ >= 0) ::close(lock_);
 }
 
-Result<Incarnation> StateDir::next_incarnation() {
+Result<Incarnation> StateDir::old_incarnation() const {
   const auto file = path_ / "incarnation";
   std::uint64_t last = 0;
   if (std::ifstream in(file); in) {
@@ -73,9 +73,34 @@ Result<Incarnation> StateDir::next_incarnation() {
                       "\"; write a number above any earlier incarnation of this node into it");
     }
   }
-  const Incarnation next(last + 1);
-  if (auto written = raise_incarnation(next); !written) return tl::unexpected(written.error());
-  return next;
+  return Incarnation(last);
+}
+
+Result<std::string> StateDir::set_aside() {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::directory_iterator(path_, error)) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with("node.db") || name.starts_with("checkpoint-")) files.push_back(entry);
+  }
+  if (!error && files.empty()) return std::string();
+  fs::path target;
+  for (int number = 1; !error; ++number) {
+    target = path_ / ("aside-" + std::to_string(number));
+    if (fs::create_directory(target, error)) break;
+  }
+  // The database last: until then a start that is cut off here sees that the folder is half-moved.
+  std::ranges::sort(files);
+  for (const fs::path& file : files) {
+    if (!error) fs::rename(file, target / file.filename(), error);
+  }
+  if (error) {
+    return fail(ErrorCode::kUnavailable,
+                "node.data_dir " + path_.string() +
+                    ": its state cannot be moved aside: " + error.message());
+  }
+  return target.string();
 }
 
 Status StateDir::raise_incarnation(Incarnation incarnation) {

@@ -1,8 +1,9 @@
 // A daemon's own folder: made if missing, held by one daemon at a time, and home of what outlives
-// a process (today the incarnation; its grammar is one decimal number in the file `incarnation`).
+// a process (store/state_store.h says what lies in it).
 #pragma once
 
 #include <filesystem>
+#include <string>
 
 #include "base/error.h"
 #include "base/ids.h"
@@ -21,11 +22,12 @@ class StateDir {
 
   const std::filesystem::path& path() const { return path_; }
 
-  // One more than at the last start, on disk before it returns. kCorrupt if the file is no number:
-  // the message says which file to mend.
-  Result<Incarnation> next_incarnation();
-  // From now on the newest start counts as at least this, on disk before it returns.
-  Status raise_incarnation(Incarnation incarnation);
+  // Of the file `incarnation`, which daemons kept before there was a database; 0 without it.
+  // kCorrupt if it is no number: the message says how to mend it.
+  Result<Incarnation> old_incarnation() const;
+  // Moves the durable state, if there is any, into a new folder within this one; returns its path,
+  // or "" if there was nothing to move.
+  Result<std::string> set_aside();
 
  private:
   StateDir(std::filesystem::path path, int lock) : path_(std::move(path)), lock_(lock) {}

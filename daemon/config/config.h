@@ -176,6 +176,11 @@ struct TransportSettings {
   bool operator==(const TransportSettings&) const = default;
 };
 
+struct StoreSettings {
+  Duration checkpoint_interval = std::chrono::seconds(1);
+  bool operator==(const StoreSettings&) const = default;
+};
+
 struct Config {
   std::filesystem::path source;  // the file it was read from
   NodeSettings node;
@@ -192,6 +197,7 @@ struct Config {
   TrainSettings train;
   RoundSettings round;
   TransportSettings transport;
+  StoreSettings store;
 
   // This node's entry in cluster.nodes, and its index there. Where nodes find each other, it is the
   // only one.

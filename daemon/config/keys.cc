@@ -353,7 +353,7 @@ void append_round_and_transport(List& list) {
       IntegerRange{}, "of the test set, a seeded subset for evaluate_every; 0: all")));
   list.push_back(integer<Config>(
       "round.history", [](auto& c) -> auto& { return c.round.history; },
-      IntegerRange{1, 10 * kMillion}, "newest rounds kept in memory, 1 to 10000000"));
+      IntegerRange{1, 10 * kMillion}, "newest rounds kept, 1 to 10000000"));
   list.push_back(integer<Config>(
       "transport.chunk_bytes", [](auto& c) -> auto& { return c.transport.chunk_bytes; },
       IntegerRange{1 << 18, 1 << 20}, "of an update on the wire, 262144 to 1048576"));
@@ -363,6 +363,13 @@ void append_round_and_transport(List& list) {
   list.push_back(duration<Config>(
       "transport.reconnect_max", [](auto& c) -> auto& { return c.transport.reconnect_max; },
       std::pair<Duration, Duration>(100ms, 10min), "cap of the reconnect back-off, 100ms to 10m"));
+}
+
+void append_store(List& list) {
+  list.push_back(duration<Config>(
+      "store.checkpoint_interval", [](auto& c) -> auto& { return c.store.checkpoint_interval; },
+      std::pair<Duration, Duration>(0ms, 24h),
+      "least time between checkpoints of rounds without training, 0s to 24h"));
 }
 
 }  // namespace
@@ -378,6 +385,7 @@ const std::vector<Key<Config>>& config_keys() {
     append_data(list);
     append_train(list);
     append_round_and_transport(list);
+    append_store(list);
     return list;
   }();
   return kKeys;

@@ -39,6 +39,11 @@ void EnergyBudget::charge_round() {
   spent_ += charged_;
 }
 
+void EnergyBudget::refund_round() {
+  spent_ -= charged_;
+  charged_ = WattHours(0);
+}
+
 void EnergyBudget::settle_round(WattHours measured) {
   spent_ += measured - charged_;
   ++measured_rounds_;

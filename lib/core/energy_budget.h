@@ -35,6 +35,8 @@ class EnergyBudget {
   // After training: replaces the last charge by what was measured, and learns from it what a round
   // costs, so that what is left is planned by what this device really draws.
   void settle_round(WattHours measured);
+  // Instead of training: takes the last charge back.
+  void refund_round();
   // A new estimate; to be set before the first round.
   void set_cost_per_round(WattHours cost) { estimate_ = cost_per_round_ = cost; }
   // A new limit; what is spent stays spent.

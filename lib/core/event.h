@@ -111,6 +111,7 @@ struct TrainingFinished {
 struct TrainingFailed {
   Round round;
   std::string reason;
+  bool charged = true;  // false: its energy could not be recorded, so it never began
 };
 // The answer to the effect Mix.
 struct MixFinished {

@@ -14,7 +14,8 @@ Node::Node(NodeOptions options)
       controller_(options_.id, options_.fixed_deadline, options_.rules),
       policy_({options_.run_seed, options_.id, options_.total_rounds}, options_.schedule),
       energy_(options_.budget, options_.energy_per_train_round, options_.energy_spent),
-      directives_(options_.directives) {
+      directives_(options_.directives),
+      train_rounds_(options_.train_rounds) {
   // Also for a node that resumes later in the run: what it says before its first round is a wish
   // for as soon as possible.
   if (options_.nodes_come_and_go && !options_.epidemic) edges_ = EdgeAgreement::before(Round(0));
@@ -63,10 +64,15 @@ void Node::make_progress() {
 
 bool Node::may_start() const {
   if (run_order() != RunOrder::kRun || now_ >= start_deadline_) return true;
+  if (round().value() >= options_.total_rounds) return true;  // resumed when it was done
   if (fetching_from_ || wants_fetch()) return false;
   if (started_) return true;
   if (options_.nodes_come_and_go && !view_is_ready_) return false;
   return neighbours_.all_ever_connected() && has_all_edges();
+}
+
+bool Node::is_forfeited(Round round) const {
+  return std::ranges::find(options_.forfeited, round) != options_.forfeited.end();
 }
 
 // True while training or a mix is under way, whose result must not be thrown away.
@@ -90,7 +96,9 @@ void Node::begin_round() {
                         .loss = std::numeric_limits<double>::quiet_NaN()};
   round_started_ = now_;
   choose_edges();
-  if (!policy_.should_train(round(), energy_)) return enter_exchange(committed_);
+  if (is_forfeited(round()) || !policy_.should_train(round(), energy_)) {
+    return enter_exchange(committed_);
+  }
   phase_ = Phase::kTraining;
   energy_.charge_round();
   record_.energy = energy_.cost_per_round();
@@ -117,6 +125,10 @@ void Node::on(const TrainingFailed& event) {
   effects_.push_back(Warn{"round " + to_string(event.round) + " was not trained: " + event.reason +
                           "; going on with the parameters from before it"});
   record_.train_time = now_ - round_started_;
+  if (!event.charged) {
+    energy_.refund_round();
+    record_.energy = WattHours(0);
+  }
   enter_exchange(committed_);
 }
 

@@ -54,7 +54,10 @@ struct NodeOptions {
   Schedule schedule;
   WattHours energy_per_train_round;  // by the energy model; ModelReady may set it later
   std::optional<WattHours> budget;
-  WattHours energy_spent;                  // of that budget, by earlier incarnations in this run
+  WattHours energy_spent;          // of that budget, by earlier incarnations in this run
+  std::uint64_t train_rounds = 0;  // done by them
+  // Charged by earlier incarnations that died before the round was saved: not trained again.
+  std::vector<Round> forfeited;
   std::optional<Duration> fixed_deadline;  // nullopt: automatic
   RoundRules rules;                        // valid
   Duration start_timeout = std::chrono::seconds(60);
@@ -174,6 +177,7 @@ class Node {
   // Goes on with whatever the state allows: start, catch up, close the exchange.
   void make_progress();
   bool may_start() const;
+  bool is_forfeited(Round round) const;
   void begin_round();
   void enter_exchange(ParametersPtr own);
   void close_exchange();

@@ -16,8 +16,8 @@ namespace skiptrain::runtime {
 namespace {
 
 // Buffers that a mix writes to and the core then holds: the committed model, the one being sent,
-// and one for each stream that may still be sending an old one.
-constexpr std::size_t kMixBuffersKept = 4;
+// the one being written to the disk, and one for each stream that may still be sending an old one.
+constexpr std::size_t kMixBuffersKept = 5;
 
 // A mix of up to this many values in all (a few milliseconds) runs on the loop thread: handing it
 // over and back costs more than a small mix itself, and an evaluation would hold it up.
@@ -56,6 +56,7 @@ Status Driver::attach(Machinery machinery) {
       transport_ = std::move(machinery.transport);
       meter_ = std::move(machinery.meter);
     }
+    resume_from(std::move(machinery.durable), machinery.ready);
     // The node announces its round before the first Hello is sent.
     step(machinery.ready);
     auto listening = transport()->start([this](core::Event event) { post(std::move(event)); });
@@ -70,7 +71,10 @@ Status Driver::start_cluster(Machinery& machinery) {
       Cluster::Callbacks{.to_node = [this](const core::Event& event) { step(event); },
                          .addresses_changed = [this] { link_to(node_.neighbours().linked()); },
                          .fatal = std::move(machinery.fatal),
-                         .incarnation_raised = std::move(machinery.incarnation_raised)});
+                         .incarnation_raised =
+                             [this](Incarnation incarnation) {
+                               if (keeper_) keeper_->raise_incarnation(incarnation);
+                             }});
   return cluster_->start(transport()->address());
 }
 
@@ -106,6 +110,48 @@ std::future<void> Driver::leave_cluster() {
   return result;
 }
 
+void Driver::resume_from(DurableState durable, const core::ModelReady& ready) {
+  for (ports::StoredRound& stored : durable.rounds) {
+    const Round round = stored.record.round;
+    if (stored.record.trained) {
+      const std::lock_guard lock(mutex_);
+      last_loss_ = stored.record.loss;
+    }
+    history_.append(std::move(stored.record));
+    if (stored.evaluation) history_.attach(round, *stored.evaluation);
+  }
+  if (!durable.store) return;
+  const bool begins = !durable.resumed_from;
+  auto keeper = std::make_shared<StoreKeeper>(
+      std::move(durable.store), KeeperOptions{durable.checkpoint_interval, history_.limit()},
+      std::move(durable.resumed_from), std::move(durable.fatal));
+  if (begins) keeper->begin(ModelUpdate{ready.round, 0, ready.parameters});
+  if (early_budget_) keeper->save_budget(early_budget_->budget);
+  {
+    const std::lock_guard lock(mutex_);
+    keeper_ = std::move(keeper);
+  }
+  save_directives(node_.directives().all());  // some may have been issued before there was a keeper
+}
+
+std::future<Result<ports::WrittenCheckpoint>> Driver::checkpoint() {
+  if (const auto keeper = this->keeper()) return keeper->checkpoint();
+  std::promise<Result<ports::WrittenCheckpoint>> refused;
+  refused.set_value(
+      fail(ErrorCode::kPreconditionFailed, "the node is warming up; try again in a moment"));
+  return refused.get_future();
+}
+
+std::optional<StoreReport> Driver::store_report() const {
+  const auto keeper = this->keeper();
+  return keeper ? std::optional(keeper->report()) : std::nullopt;
+}
+
+std::shared_ptr<StoreKeeper> Driver::keeper() const {
+  const std::lock_guard lock(mutex_);
+  return keeper_;
+}
+
 void Driver::stop() {
   if (std::exchange(stopped_, true)) return;
   cancel();
@@ -119,6 +165,7 @@ void Driver::stop() {
   loop_alive_.reset();
   loop_.stop();
   if (loop_thread_.joinable()) loop_thread_.join();
+  if (const auto keeper = this->keeper()) keeper->stop();  // writes what was committed last
 }
 
 void Driver::post(core::Event event) {
@@ -126,6 +173,13 @@ void Driver::post(core::Event event) {
 }
 
 void Driver::step(const core::Event& event) {
+  if (const auto* request = std::get_if<core::BudgetRequested>(&event)) {
+    if (keeper_) {
+      keeper_->save_budget(request->budget);
+    } else {
+      early_budget_ = *request;
+    }
+  }
   for (const core::Effect& effect : node_.step(event, now())) {
     std::visit([this](const auto& e) { perform(e); }, effect);
   }
@@ -220,11 +274,20 @@ double Driver::last_loss() const {
 
 // ---- Effects ---------------------------------------------------------------------------------
 
-void Driver::perform(const core::RecordEnergyIntent&) {
-  // The ledger is in memory only, as is all state today; see the README's limits.
+void Driver::perform(const core::RecordEnergyIntent& effect) {
+  intended_ = effect.cost;
 }
 
 void Driver::perform(const core::Train& effect) {
+  if (!keeper_) return train(effect);
+  keeper_->record_intent(effect.round, intended_, [this, effect](const Status& recorded) {
+    if (recorded) return train(effect);
+    post(core::TrainingFailed{effect.round, recorded.error().message, /*charged=*/false});
+  });
+}
+
+// On the loop or the keeper's thread; neither changes what it reads.
+void Driver::train(const core::Train& effect) {
   compute([this, effect, meter = meter_] {
     const auto before = meter ? meter->read_total() : Result<WattHours>{};
     auto outcome =
@@ -261,9 +324,22 @@ void Driver::perform(const core::RecordDirectives& effect) {
   for (const core::Directive& directive : effect.news) {
     spdlog::info("directive: {}", core::to_string(directive));
   }
+  save_directives(effect.all);
+}
+
+void Driver::save_directives(const std::vector<core::Directive>& all) {
+  if (!keeper_ || all.empty()) return;
+  ++directives_being_saved_;
+  keeper_->save_directives(all, [this] { asio::post(loop_, [this] { directives_saved(); }); });
+}
+
+void Driver::directives_saved() {
+  if (--directives_being_saved_ > 0) return;
+  for (const core::SendDirectives& held : std::exchange(directives_to_send_, {})) perform(held);
 }
 
 void Driver::perform(const core::SendDirectives& effect) {
+  if (directives_being_saved_ > 0) return directives_to_send_.push_back(effect);
   transport_->send_directives(effect.to, effect.directives);
 }
 
@@ -326,6 +402,7 @@ void Driver::perform(const core::Commit& effect) {
                 record.trained ? "trained" : "synced", record.neighbours_mixed,
                 to_milliseconds(record.wait_time), to_milliseconds(record.round_time));
   history_.append(record);
+  if (keeper_) keeper_->commit(record, effect.state);
 }
 
 void Driver::perform(const core::Evaluate& effect) {
@@ -339,7 +416,9 @@ void Driver::perform(const core::Evaluate& effect) {
       return;
     }
     if (effect.after > Round(0)) {
-      history_.attach(Round(effect.after.value() - 1), evaluated->evaluation);
+      const Round round(effect.after.value() - 1);
+      history_.attach(round, evaluated->evaluation);
+      if (const auto keeper = this->keeper()) keeper->save_evaluation(round, evaluated->evaluation);
     }
     spdlog::info("after {} rounds: accuracy {:.4f}, loss {:.4f} on {} samples",
                  effect.after.value(), evaluated->evaluation.accuracy, evaluated->evaluation.loss,

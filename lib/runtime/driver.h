@@ -1,7 +1,8 @@
 // Runs one core::Node for real: pumps events into it, carries its effects out, keeps its timer.
 //
 // Threads: one loop thread owns the node, and mixes small models; one compute thread trains,
-// evaluates, and mixes large ones; the transport's threads only post. Whoever wants to look at the
+// evaluates, and mixes large ones; a keeper's thread writes the durable state (store_keeper.h), and
+// training alone waits for it; the transport's threads only post. Whoever wants to look at the
 // node uses `inspect`, which runs on the loop thread between two steps. Nothing on the loop thread
 // takes longer than a few milliseconds, so the node answers while it trains.
 #pragma once
@@ -29,10 +30,12 @@
 #include "core/node.h"
 #include "model/parameters.h"
 #include "ports/energy_meter.h"
+#include "ports/store.h"
 #include "ports/trainer.h"
 #include "ports/transport.h"
 #include "runtime/cluster.h"
 #include "runtime/history.h"
+#include "runtime/store_keeper.h"
 
 namespace skiptrain::runtime {
 
@@ -43,6 +46,16 @@ struct DriverOptions {
   std::uint64_t evaluate_samples = 0;
 };
 
+// Where a run's state is kept, and what an earlier process left of it.
+struct DurableState {
+  std::unique_ptr<ports::Store> store;  // null: nothing outlives the process
+  Duration checkpoint_interval = std::chrono::seconds(1);
+  std::optional<ports::WrittenCheckpoint> resumed_from;
+  std::vector<ports::StoredRound> rounds;  // the history before it
+  // Why nothing can be written any more, so that the daemon must end. On the keeper's thread.
+  std::function<void(const Error&)> fatal = [](const Error&) {};
+};
+
 // What a node is driven with, once its model and data are loaded.
 struct Machinery {
   std::unique_ptr<ports::Trainer> trainer;
@@ -50,9 +63,9 @@ struct Machinery {
   std::unique_ptr<ports::EnergyMeter> meter;  // null: the energy model's estimate is charged
   core::ModelReady ready;
   std::optional<ClusterMachinery> cluster;  // where nodes come and go
-  // Why the daemon cannot go on, and that this node counts as started so often; on the loop thread.
+  // Why the daemon cannot go on; called on the loop thread.
   std::function<void(const Error&)> fatal = [](const Error&) {};
-  std::function<void(Incarnation)> incarnation_raised = [](Incarnation) {};
+  DurableState durable;
 };
 
 // The newest evaluation, with the round the model was at.
@@ -80,6 +93,11 @@ class Driver {
   // Tells the neighbours, cancels training, closes the transport and joins all threads. Idempotent.
   // Returns within a few seconds: a local step is the longest thing it waits for.
   void stop();
+
+  // Writes the committed model now. kPreconditionFailed while warming up, else as Store::save.
+  std::future<Result<ports::WrittenCheckpoint>> checkpoint();
+  // nullopt while warming up, or if nothing outlives the process.
+  std::optional<StoreReport> store_report() const;
 
   // Thread-safe: hands an event to the node.
   void post(core::Event event);
@@ -144,9 +162,14 @@ class Driver {
     return result.get();
   }
 
+  void resume_from(DurableState durable, const core::ModelReady& ready);
+  void train(const core::Train& effect);
+  std::shared_ptr<StoreKeeper> keeper() const;
   void step(const core::Event& event);
   Status start_cluster(Machinery& machinery);
   void link_to(const std::vector<NodeId>& peers);
+  void save_directives(const std::vector<core::Directive>& all);
+  void directives_saved();
   void arm_timer();
   // Runs `work` on the compute thread; bugs that throw there become NodeFailed. If it is cancelled
   // before it starts, or throws, `dropped` runs there instead.
@@ -180,6 +203,13 @@ class Driver {
   asio::steady_timer timer_;
   std::optional<Instant> armed_;      // when the timer goes off
   std::unique_ptr<Cluster> cluster_;  // loop thread
+  // Directives are passed on when they are durable: else a node that crashes between could give one
+  // stamp to two orders.
+  std::size_t directives_being_saved_ = 0;
+  std::vector<core::SendDirectives> directives_to_send_;
+  WattHours intended_;  // of the Train that follows
+  // Set before there was a keeper to save it.
+  std::optional<core::BudgetRequested> early_budget_;
   asio::thread_pool compute_{1};
   std::thread loop_thread_;
   std::stop_source cancel_;
@@ -189,6 +219,7 @@ class Driver {
   std::shared_ptr<ports::Trainer> trainer_;
   std::shared_ptr<ports::Transport> transport_;
   std::shared_ptr<ports::EnergyMeter> meter_;
+  std::shared_ptr<StoreKeeper> keeper_;  // null: nothing outlives the process
   std::optional<EvaluatedRound> last_evaluation_;
   double last_distance_ = 0.0;
   double last_loss_;

@@ -27,6 +27,7 @@ class History {
  public:
   explicit History(std::size_t limit);
 
+  std::size_t limit() const { return limit_; }
   void append(core::RoundRecord record);
   // Adds an evaluation to the record of `round`; no effect if it is no longer kept.
   void attach(Round round, const ports::Evaluation& evaluation);

@@ -6,12 +6,19 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "store/files.h"
 
 namespace skiptrain::store {
 
+// The temp files' names end with this and a number; what a crash leaves behind may be deleted.
+inline constexpr std::string_view kTempMark = ".tmp.";
+
 // Writes `pieces` one after the other as the new content of `path`; mode 0600. On an error the old
-// file is untouched and the temp file gone. kUnavailable, with the path and the system's reason; a
-// failed fsync is final, since the kernel may have dropped the data: do not try again.
+// file is untouched and the temp file gone, unless it was the last step that failed. With the path
+// and the system's reason: kResourceExhausted if the disk is full, else kUnavailable. A failed
+// fsync is final, since the kernel may have dropped the data: do not try again.
+Status replace_file(Files& files, const std::string& path,
+                    std::span<const std::string_view> pieces);
 Status replace_file(const std::string& path, std::span<const std::string_view> pieces);
 
 inline Status replace_file(const std::string& path, std::string_view content) {

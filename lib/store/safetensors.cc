@@ -1,9 +1,5 @@
 #include "store/safetensors.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -27,12 +23,16 @@ constexpr const char* kRoundKey = "round";
 constexpr const char* kRunIdKey = "run_id";
 constexpr const char* kLayoutKey = "layout_fingerprint";
 constexpr const char* kChecksumKey = "xxh3_64";
-constexpr std::array kOurKeys = {kRoundKey, kRunIdKey, kLayoutKey, kChecksumKey};
+// Of all before the data, with zeros in place of its own digits.
+constexpr const char* kHeaderChecksumKey = "header_xxh3_64";
+constexpr std::array kOurKeys = {kRoundKey, kRunIdKey, kLayoutKey, kChecksumKey,
+                                 kHeaderChecksumKey};
+constexpr std::size_t kHexDigits = 16;
 
 constexpr std::size_t kDataAlignment = 8;
 
 std::string hex(std::uint64_t value) {
-  std::array<char, 16> digits{};
+  std::array<char, kHexDigits> digits{};
   const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value, 16).ptr;
   const std::string text(digits.data(), end);
   return std::string(digits.size() - text.size(), '0') + text;
@@ -40,6 +40,13 @@ std::string hex(std::uint64_t value) {
 
 std::string_view bytes_of(std::span<const float> values) {
   return {reinterpret_cast<const char*>(values.data()), values.size_bytes()};
+}
+
+// Where the digits of the header's own checksum stand in it; npos if they do not.
+std::size_t seal_position(std::string_view header, const std::string& digits) {
+  const std::string before = std::string("\"") + kHeaderChecksumKey + "\":\"";
+  const std::size_t found = header.find(before + digits + "\"");
+  return found == std::string_view::npos ? found : found + before.size();
 }
 
 // The length and the JSON: all that goes before the tensors.
@@ -51,6 +58,7 @@ Result<std::string> encode_header(const ParameterLayout& layout, std::span<const
   metadata[kRunIdKey] = info.run_id;
   metadata[kLayoutKey] = hex(layout.fingerprint().value());
   metadata[kChecksumKey] = hex(XXH3_64bits(values.data(), values.size_bytes()));
+  metadata[kHeaderChecksumKey] = hex(0);
   for (const auto& [key, value] : info.extra) {
     if (std::find(kOurKeys.begin(), kOurKeys.end(), key) != kOurKeys.end()) {
       return fail(ErrorCode::kInvalidArgument, "metadata key \"" + key + "\" is set by the writer");
@@ -80,7 +88,25 @@ Result<std::string> encode_header(const ParameterLayout& layout, std::span<const
   for (std::size_t i = 0; i < kLengthBytes; ++i) {
     encoded += static_cast<char>(static_cast<std::uint64_t>(json.size()) >> (8 * i) & 0xff);
   }
-  return encoded + json;
+  encoded += json;
+  const std::size_t seal = seal_position(encoded, hex(0));
+  SKIPTRAIN_CHECK(seal != std::string::npos, "the header has a place for its checksum");
+  encoded.replace(seal, kHexDigits, hex(XXH3_64bits(encoded.data(), encoded.size())));
+  return encoded;
+}
+
+// Whether `head`, all before the data, carries the checksum that it has. False: it carries none, as
+// files of other programs. kCorrupt: another one.
+Result<bool> is_sealed(std::string head, const FileHeader& header, const std::string& name) {
+  const auto declared = header.metadata.find(kHeaderChecksumKey);
+  if (declared == header.metadata.end()) return false;
+  const std::size_t seal = seal_position(head, declared->second);
+  if (seal != std::string::npos && declared->second.size() == kHexDigits) {
+    head.replace(seal, kHexDigits, hex(0));
+    if (hex(XXH3_64bits(head.data(), head.size())) == declared->second) return true;
+  }
+  return fail(ErrorCode::kCorrupt,
+              name + ": damaged: the checksum of its header is not the one in its metadata");
 }
 
 // Where each of the file's tensors goes in the flat buffer, in elements.
@@ -135,9 +161,12 @@ Result<ModelFileInfo> info_from(std::map<std::string, std::string> metadata,
 
 // `read(offset, out)` copies bytes of the data section; it returns a Status.
 template <typename Read>
-Result<ModelFile> assemble(FileHeader header, const std::string& name,
+Result<ModelFile> assemble(const std::string& head, FileHeader header, const std::string& name,
                            const ParameterLayout* expected, const Read& read) {
   ModelFile file;
+  const auto sealed = is_sealed(head, header, name);
+  if (!sealed) return tl::unexpected<Error>(sealed.error());
+  file.checksummed = *sealed && header.metadata.contains(kChecksumKey);
   std::vector<std::size_t> offsets;
   if (expected != nullptr) {
     auto placed = place_tensors(header, *expected, name);
@@ -173,46 +202,15 @@ Result<ModelFile> assemble(FileHeader header, const std::string& name,
   return file;
 }
 
-class ReadOnlyFile {
- public:
-  explicit ReadOnlyFile(const std::string& path)
-      : path_(path), fd_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)), open_error_(errno) {}
-  ~ReadOnlyFile() {
-    if (fd_ >= 0) ::close(fd_);
+Status read_exactly(File& file, std::uint64_t offset, std::span<std::byte> out,
+                    const std::string& path) {
+  const auto got = file.read(offset, out);
+  if (!got) return tl::unexpected<Error>(to_error(path, got.error()));
+  if (*got != out.size()) {
+    return fail(ErrorCode::kCorrupt, path + ": became shorter while being read");
   }
-  ReadOnlyFile(const ReadOnlyFile&) = delete;
-  ReadOnlyFile& operator=(const ReadOnlyFile&) = delete;
-
-  Result<std::uint64_t> size() const {
-    if (fd_ < 0) {
-      return fail(ErrorCode::kNotFound,
-                  path_ + ": cannot be opened: " + std::strerror(open_error_));
-    }
-    struct stat info {};
-    if (::fstat(fd_, &info) != 0 || !S_ISREG(info.st_mode)) {
-      return fail(ErrorCode::kInvalidArgument, path_ + ": is not a regular file");
-    }
-    return static_cast<std::uint64_t>(info.st_size);
-  }
-  Status read(std::uint64_t offset, std::span<std::byte> out) const {
-    while (!out.empty()) {
-      const ssize_t got = ::pread(fd_, out.data(), out.size(), static_cast<off_t>(offset));
-      if (got < 0 && errno == EINTR) continue;
-      if (got < 0) {
-        return fail(ErrorCode::kUnavailable, path_ + ": cannot be read: " + std::strerror(errno));
-      }
-      if (got == 0) return fail(ErrorCode::kCorrupt, path_ + ": became shorter while being read");
-      out = out.subspan(static_cast<std::size_t>(got));
-      offset += static_cast<std::uint64_t>(got);
-    }
-    return {};
-  }
-
- private:
-  std::string path_;
-  int fd_;
-  int open_error_;
-};
+  return {};
+}
 
 }  // namespace
 
@@ -224,12 +222,17 @@ Result<std::string> encode_safetensors(const ParameterLayout& layout, std::span<
   return encoded;
 }
 
-Status write_safetensors(const std::string& path, const ParameterLayout& layout,
+Status write_safetensors(Files& files, const std::string& path, const ParameterLayout& layout,
                          std::span<const float> values, const ModelFileInfo& info) {
   SKIPTRAIN_CHECK(values.size() == layout.parameter_count(), "the layout describes the values");
   const auto header = encode_header(layout, values, info);
   if (!header) return fail(header.error().code, path + ": " + header.error().message);
-  return replace_file(path, std::array<std::string_view, 2>{*header, bytes_of(values)});
+  return replace_file(files, path, std::array<std::string_view, 2>{*header, bytes_of(values)});
+}
+
+Status write_safetensors(const std::string& path, const ParameterLayout& layout,
+                         std::span<const float> values, const ModelFileInfo& info) {
+  return write_safetensors(real_files(), path, layout, values, info);
 }
 
 Result<ModelFile> decode_safetensors(std::span<const std::byte> file, const std::string& name,
@@ -240,34 +243,44 @@ Result<ModelFile> decode_safetensors(std::span<const std::byte> file, const std:
   const std::span<const std::byte> data = file.subspan(kLengthBytes + *length);
   auto header = parse_header(text.substr(kLengthBytes, *length), data.size(), name);
   if (!header) return tl::unexpected<Error>(header.error());
-  return assemble(std::move(*header), name, expected,
+  const std::string head(text.substr(0, kLengthBytes + *length));
+  return assemble(head, std::move(*header), name, expected,
                   [&](std::uint64_t offset, std::span<std::byte> out) -> Status {
                     if (!out.empty()) std::memcpy(out.data(), data.data() + offset, out.size());
                     return {};
                   });
 }
 
-Result<ModelFile> read_safetensors(const std::string& path, const ParameterLayout* expected) {
-  const ReadOnlyFile file(path);
-  const auto size = file.size();
-  if (!size) return tl::unexpected<Error>(size.error());
+Result<ModelFile> read_safetensors(Files& files, const std::string& path,
+                                   const ParameterLayout* expected) {
+  const auto file = files.open(path, OpenMode::kRead);
+  if (!file) {
+    return fail(ErrorCode::kNotFound, path + ": " + to_string(file.error()));
+  }
+  const auto size = (*file)->size();
+  if (!size) return fail(ErrorCode::kInvalidArgument, path + ": is not a regular file");
   std::string head(std::min<std::uint64_t>(*size, kLengthBytes), '\0');
-  if (auto done = file.read(0, std::as_writable_bytes(std::span(head))); !done) {
+  if (auto done = read_exactly(**file, 0, std::as_writable_bytes(std::span(head)), path); !done) {
     return tl::unexpected<Error>(done.error());
   }
   const auto length = parse_header_length(head, *size, path);
   if (!length) return tl::unexpected<Error>(length.error());
-  std::string json(*length, '\0');
-  if (auto done = file.read(kLengthBytes, std::as_writable_bytes(std::span(json))); !done) {
+  head.resize(kLengthBytes + *length);
+  const auto json = std::as_writable_bytes(std::span(head)).subspan(kLengthBytes);
+  if (auto done = read_exactly(**file, kLengthBytes, json, path); !done) {
     return tl::unexpected<Error>(done.error());
   }
-  const std::uint64_t data_at = kLengthBytes + *length;
-  auto header = parse_header(json, *size - data_at, path);
+  const std::uint64_t data_at = head.size();
+  auto header = parse_header(std::string_view(head).substr(kLengthBytes), *size - data_at, path);
   if (!header) return tl::unexpected<Error>(header.error());
-  return assemble(std::move(*header), path, expected,
+  return assemble(head, std::move(*header), path, expected,
                   [&](std::uint64_t offset, std::span<std::byte> out) {
-                    return file.read(data_at + offset, out);
+                    return read_exactly(**file, data_at + offset, out, path);
                   });
+}
+
+Result<ModelFile> read_safetensors(const std::string& path, const ParameterLayout* expected) {
+  return read_safetensors(real_files(), path, expected);
 }
 
 }  // namespace skiptrain::store

@@ -8,7 +8,9 @@
 //             padded with spaces so that the data start at a multiple of 8
 //   the rest  raw tensors, little-endian, row-major, without gaps or overlaps
 // (https://github.com/huggingface/safetensors). Only float32 tensors are written or taken. Our own
-// files say in the metadata which round, run and layout they are and carry the XXH3-64 of the data.
+// files say in the metadata which round, run and layout they are and carry the XXH3-64 of the data
+// and that of all before it (with zeros in place of its own digits), so that no flipped bit goes
+// unseen.
 //
 // Reading trusts nothing: every number is checked against the file's size before memory is taken.
 // Errors start with the file's name. kNotFound: cannot be opened. kCorrupt: not safetensors,
@@ -27,6 +29,7 @@
 #include "base/ids.h"
 #include "model/parameter_layout.h"
 #include "model/parameters.h"
+#include "store/files.h"
 
 namespace skiptrain::store {
 
@@ -47,6 +50,8 @@ struct ModelFile {
   ParameterLayout layout;  // the expected one if given, else the file's tensors by offset
   ParametersPtr parameters;
   ModelFileInfo info;
+  // It carries both checksums, so every byte of it was checked. Files of other programs do not.
+  bool checksummed = false;
 };
 
 // The whole file in memory. `values` has the layout's size. kInvalidArgument: a key of `extra` that
@@ -54,7 +59,10 @@ struct ModelFile {
 Result<std::string> encode_safetensors(const ParameterLayout& layout, std::span<const float> values,
                                        const ModelFileInfo& info);
 // Replaces `path` at once and durably: whoever reads it, also after a crash, sees the old file or
-// the new one. kUnavailable, with the system's reason, if it cannot be written.
+// the new one. kResourceExhausted if the disk is full; kUnavailable, with the system's reason, if
+// it cannot be written.
+Status write_safetensors(Files& files, const std::string& path, const ParameterLayout& layout,
+                         std::span<const float> values, const ModelFileInfo& info);
 Status write_safetensors(const std::string& path, const ParameterLayout& layout,
                          std::span<const float> values, const ModelFileInfo& info);
 
@@ -62,6 +70,8 @@ Status write_safetensors(const std::string& path, const ParameterLayout& layout,
 // be just those of the layout, and the result is in the layout's order.
 Result<ModelFile> decode_safetensors(std::span<const std::byte> file, const std::string& name,
                                      const ParameterLayout* expected = nullptr);
+Result<ModelFile> read_safetensors(Files& files, const std::string& path,
+                                   const ParameterLayout* expected = nullptr);
 Result<ModelFile> read_safetensors(const std::string& path,
                                    const ParameterLayout* expected = nullptr);
 

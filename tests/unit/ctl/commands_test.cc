@@ -223,7 +223,8 @@ TEST_F(CommandTest, SteeringIsOneCallEach) {
   EXPECT_THAT(ask({"resume"}).out, HasSubstr("round 13"));
   EXPECT_EQ(ask({"stop", "-o", "json"}).json()["after_round"], 12);
   EXPECT_THAT(ask({"log", "level", "debug"}).out, HasSubstr("was info"));
-  EXPECT_THAT(node.calls(), ElementsAre("Pause", "Resume", "Stop", "SetLogLevel"));
+  EXPECT_THAT(ask({"checkpoint"}).out, HasSubstr("round 12 is in /state/checkpoint-00000012"));
+  EXPECT_THAT(node.calls(), ElementsAre("Pause", "Resume", "Stop", "SetLogLevel", "Checkpoint"));
 }
 
 TEST_F(CommandTest, EvalShowsAccuracy) {

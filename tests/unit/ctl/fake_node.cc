@@ -211,6 +211,12 @@ grpc::Status FakeNode::ExportModel(Context* context, const v1::ExportModelReques
   }
   return enter(context, "ExportModel");
 }
+grpc::Status FakeNode::Checkpoint(Context* context, const v1::CheckpointRequest*,
+                                  v1::CheckpointResponse* response) {
+  response->set_round(12);
+  response->set_path("/state/checkpoint-00000012.safetensors");
+  return enter(context, "Checkpoint");
+}
 grpc::Status FakeNode::SetLogLevel(Context* context, const v1::SetLogLevelRequest*,
                                    v1::SetLogLevelResponse* response) {
   response->set_previous("info");

@@ -67,6 +67,7 @@ class FakeNode final : public v1::Control::Service {
   grpc::Status Evaluate(Context*, const v1::EvaluateRequest*, v1::EvaluateResponse*) override;
   grpc::Status ExportModel(Context*, const v1::ExportModelRequest*,
                            grpc::ServerWriter<v1::ExportModelResponse>*) override;
+  grpc::Status Checkpoint(Context*, const v1::CheckpointRequest*, v1::CheckpointResponse*) override;
   grpc::Status SetLogLevel(Context*, const v1::SetLogLevelRequest*,
                            v1::SetLogLevelResponse*) override;
 
