@@ -133,11 +133,11 @@ void Node::choose_edges() {
     neighbours_.set_edges(neighbours, neighbours, round());
   } else if (options_.epidemic) {
     std::vector<NodeId> members = neighbours_.linked();
-    const auto self = members.insert(std::ranges::upper_bound(members, options_.id), options_.id) -
-                      members.begin();
+    const auto place = std::ranges::upper_bound(members, options_.id);
+    const auto position = static_cast<Topology::Position>(place - members.begin());
+    members.insert(place, options_.id);
     const EpidemicDraw draw{options_.epidemic->seed, round(), members.size(),
                             options_.epidemic->receivers};
-    const auto position = static_cast<Topology::Position>(self);
     neighbours_.set_edges(at(members, epidemic_out_neighbours(draw, position)),
                           at(members, epidemic_in_neighbours(draw, position)), round());
     neighbours_.expect_in_step(round());

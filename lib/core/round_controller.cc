@@ -90,6 +90,8 @@ bool RoundController::anybody_takes_part(const Neighbourhood& neighbours) const 
 }
 
 bool RoundController::is_alone(const Neighbourhood& neighbours) const {
+  // In epidemic exchange a round in which nobody happens to send to this node is an ordinary one.
+  if (uniform_ && neighbours.any_connected()) return false;
   return neighbours.may_have_neighbours() && !inbox_.has_any() && !anybody_takes_part(neighbours);
 }
 

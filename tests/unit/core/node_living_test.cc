@@ -179,21 +179,23 @@ TEST(EpidemicNodeTest, SendsToItsDrawAndMixesTheMeanOfWhatCame) {
 TEST(EpidemicNodeTest, WaitsInLaterRoundsForThoseItHasNotHeardOfLately) {
   NodeHarness h(epidemic_options());
   h.start();
+  std::size_t awaited = 0;
   for (std::uint64_t round = 0; round < 20; ++round) {
+    if (h.node().phase() != Phase::kExchanging) h.tick();  // nobody sends to it: it went on at once
+    if (h.node().round() > Round(round)) continue;
     ASSERT_EQ(h.node().round(), Round(round));
     std::vector<NodeId> expected;
     for (const auto& [id, neighbour] : h.node().neighbours().all()) {
       if (neighbour.in_edge) expected.push_back(id);
     }
     const auto waiting = h.node().waiting();
-    ASSERT_TRUE(waiting);
+    ASSERT_TRUE(waiting) << "round " << round;
     EXPECT_EQ(waiting->neighbours, expected) << "round " << round;
-    Effects last;
-    for (const NodeId from : expected) last = h.receive(from.value(), round);
-    if (expected.empty()) h.tick();
-    if (has<Mix>(last)) h.mixed(round);
-    if (h.node().round() == Round(round)) h.tick();
+    for (const NodeId from : expected) h.receive(from.value(), round);
+    h.mixed(round);
+    awaited += expected.size();
   }
+  EXPECT_GT(awaited, 20u);
 }
 
 }  // namespace

@@ -102,7 +102,7 @@ TEST(NodeStartTest, ARunOfNoRoundsEndsAtOnce) {
   NodeOptions options = default_options();
   options.total_rounds = 0;
   NodeHarness h(options);
-  const Effects effects = h.start(7.0f);
+  const Effects effects = h.ready(0, 7.0f);  // there is nobody to wait for
   EXPECT_FALSE(has<Train>(effects));
   EXPECT_EQ(value_of(only<Evaluate>(effects).parameters), 7.0f);
   EXPECT_FALSE(only<RunEnded>(effects).stopped);
