@@ -15,6 +15,8 @@
 
 namespace skiptrain::store {
 
+struct VfsContext;  // what SQLite's calls are given
+
 class SqliteVfs {
  public:
   // Registers itself with SQLite under `name`, which is unique in the process. `files` outlives it.
@@ -37,8 +39,7 @@ class SqliteVfs {
   const std::optional<Failure>& failed_sync() const;
 
  private:
-  struct Registration;
-  std::unique_ptr<Registration> registration_;
+  std::unique_ptr<VfsContext> context_;
 };
 
 }  // namespace skiptrain::store
