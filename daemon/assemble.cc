@@ -1,6 +1,7 @@
 #include "daemon/assemble.h"
 
 #include <algorithm>
+#include <chrono>
 #include <memory>
 #include <utility>
 
@@ -159,8 +160,26 @@ runtime::DriverOptions driver_options(const Config& config, const store::Recover
   return options;
 }
 
+namespace {
+
+// Seconds since 1970, or 0 on a device whose clock was never set.
+std::uint64_t clock_seconds() {
+  constexpr std::uint64_t kFirstSane = 1'700'000'000;  // 2023
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  const auto seconds =
+      static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::seconds>(now).count());
+  return seconds >= kFirstSane ? seconds : 0;
+}
+
+}  // namespace
+
 Result<OpenedState> open_state(const Config& config, const std::string& folder,
                                Incarnation last_incarnation) {
+  // Members drop what an earlier start of a node seems to say. So that a node which lost its state
+  // is heard again, starts are counted from the clock where nodes remember each other.
+  if (config.membership.enabled) {
+    last_incarnation = std::max(last_incarnation, Incarnation(clock_seconds()));
+  }
   auto store =
       store::StateStore::open(store::real_files(), {.folder = folder,
                                                     .node = config.node.id,
