@@ -149,6 +149,37 @@ TEST(LivingClusterTest, LeavingEndsTheDaemonAndTheOthersGoOn) {
   }
 }
 
+TEST(LivingClusterTest, OfTwoNodesWithOneIdTheLaterStartIsBelievedAndTheOtherEnds) {
+  TestCluster cluster(4);
+  make_endless(cluster);
+  cluster.set("membership.expect", "3");
+  cluster.set(3, "node.id", "1");
+  for (const std::size_t node : {0, 1, 2}) cluster.start(node);
+  ASSERT_TRUE(cluster.wait_for_round(0, 3)) << cluster.describe();
+  // Starts are counted by the second.
+  ASSERT_TRUE(eventually([&] { return cluster.round(0) > 10; }));
+  cluster.start(3);
+  const auto ended = cluster.process(1).wait();
+  ASSERT_TRUE(ended) << cluster.describe();
+  EXPECT_EQ(ended->code, 1);
+  EXPECT_NE(cluster.log(1).find("another daemon runs as node 1 at 127.0.0.1:" +
+                                std::to_string(cluster.port(3))),
+            std::string::npos)
+      << cluster.log(1);
+  const auto reported = [&] {
+    const std::string log = cluster.log(0) + cluster.log(2);
+    return log.find("two nodes go by the id 1") != std::string::npos &&
+           log.find(std::to_string(cluster.port(1))) != std::string::npos &&
+           log.find(std::to_string(cluster.port(3))) != std::string::npos;
+  };
+  EXPECT_TRUE(eventually(reported)) << cluster.log(0);
+  EXPECT_TRUE(eventually([&] {
+    const Json seen = cluster.member(0, 1);
+    return seen.is_object() && seen.at("state") == "alive" &&
+           seen.at("peer_address") == "127.0.0.1:" + std::to_string(cluster.port(3));
+  })) << cluster.describe();
+}
+
 TEST(LivingClusterTest, ForceLeaveRemovesADeadMember) {
   constexpr std::size_t kVictim = 2;
   TestCluster cluster(3);
