@@ -103,9 +103,4 @@ Result<std::string> StateDir::set_aside() {
   return target.string();
 }
 
-Status StateDir::raise_incarnation(Incarnation incarnation) {
-  const std::string text = std::to_string(incarnation.value()) + "\n";
-  return store::replace_file(path_ / "incarnation", text);
-}
-
 }  // namespace skiptrain::daemon

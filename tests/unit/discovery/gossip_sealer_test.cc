@@ -27,7 +27,7 @@ TEST_F(GossipSealerTest, PacketsCallsAndAnnouncementsComeBackAsTheyWent) {
   ack.from = NodeId(1);
   ack.body = core::Ack{3};
   const wire::ReliableGossip messages[] = {
-      core::MemberList{NodeId(1), true, {wire::test_claim(1), wire::test_claim(9)}},
+      core::MemberList{NodeId(1), true, {1, 2, 3}, {wire::test_claim(1), wire::test_claim(9)}},
       core::ReliablePing{NodeId(1), NodeId(2)}, ack};
   for (const auto& message : messages) {
     EXPECT_EQ(bob_.open_call(*alice_.seal_call(message)).value(), message);

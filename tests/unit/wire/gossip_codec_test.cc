@@ -109,8 +109,20 @@ TEST(GossipCodecTest, TheLargestClaimFitsAPacketWithTheLargestBody) {
   EXPECT_EQ(*decoded, packet);
 }
 
+TEST(GossipCodecTest, DigestsOfAViewArriveAndAreBounded) {
+  core::MemberList list{NodeId(3), false, {0, 1, UINT64_MAX}, {}};
+  const auto decoded = decode_reliable_gossip(encode_gossip(list));
+  ASSERT_TRUE(decoded) << decoded.error().message;
+  EXPECT_EQ(std::get<core::MemberList>(*decoded), list);
+  EXPECT_LE(encode_gossip(list).size(), core::encoded_bound(list));
+  list.digests.assign(core::kMaxMemberDigests + 1, 7);
+  EXPECT_THAT(error_of(encode_gossip(list)), HasSubstr("list"));
+  EXPECT_FALSE(decode_reliable_gossip(encode_gossip(list)));
+}
+
 TEST(GossipCodecTest, AListOfTheLargestClaimsFitsTheReliableCall) {
   core::MemberList list{NodeId(3), true,
+                        std::vector<std::uint64_t>(core::kMaxMemberDigests, UINT64_MAX),
                         std::vector<MemberClaim>(core::kMaxMembers, largest_claim())};
   const std::string bytes = encode_gossip(list);
   EXPECT_LE(bytes.size(), kMaxReliableGossipBytes);
