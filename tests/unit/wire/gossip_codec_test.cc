@@ -116,7 +116,6 @@ TEST(GossipCodecTest, DigestsOfAViewArriveAndAreBounded) {
   EXPECT_EQ(std::get<core::MemberList>(*decoded), list);
   EXPECT_LE(encode_gossip(list).size(), core::encoded_bound(list));
   list.digests.assign(core::kMaxMemberDigests + 1, 7);
-  EXPECT_THAT(error_of(encode_gossip(list)), HasSubstr("list"));
   EXPECT_FALSE(decode_reliable_gossip(encode_gossip(list)));
 }
 
