@@ -55,7 +55,8 @@ Status GossipNetwork::start(Sink sink) {
   calls_->set_gossip_handler(
       [shared = shared_, sealer = sealer_](std::string envelope, ports::GossipCall::Reply reply) {
         auto message = sealer->open_call(envelope);
-        if (!message) {
+        const bool earlier = !message && message.error().reason == DropReason::kEarlierStart;
+        if (!message && !earlier) {
           const Drop& drop = message.error();
           return reply(fail(ErrorCode::kInvalidArgument,
                             std::string(to_string(drop.reason)) + ": " + drop.detail));
@@ -70,7 +71,9 @@ Status GossipNetwork::start(Sink sink) {
         }
         if (call == 0)
           return reply(fail(ErrorCode::kResourceExhausted, "too many calls are waiting"));
-        if (auto* list = std::get_if<core::MemberList>(&*message)) {
+        if (earlier) {
+          shared->post(core::EarlierStartCalled{call, message.error().sender});
+        } else if (auto* list = std::get_if<core::MemberList>(&*message)) {
           shared->post(core::MemberListRequested{call, std::move(*list)});
         } else if (const auto* ping = std::get_if<core::ReliablePing>(&*message)) {
           shared->post(core::ReliablePingRequested{call, *ping});

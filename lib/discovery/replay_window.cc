@@ -37,16 +37,16 @@ ReplayGuard::Sender& ReplayGuard::find_or_add(NodeId sender, Incarnation incarna
   return added;
 }
 
-bool ReplayGuard::accept(NodeId sender, Incarnation incarnation, std::uint64_t sequence) {
+Freshness ReplayGuard::accept(NodeId sender, Incarnation incarnation, std::uint64_t sequence) {
   ++calls_;
   Sender& known = find_or_add(sender, incarnation);
-  if (incarnation < known.incarnation) return false;
+  if (incarnation < known.incarnation) return Freshness::kEarlierStart;
   if (incarnation > known.incarnation) {
     known.incarnation = incarnation;
     known.window = ReplayWindow();
   }
   known.last_heard = calls_;
-  return known.window.accept(sequence);
+  return known.window.accept(sequence) ? Freshness::kNew : Freshness::kSeen;
 }
 
 void ReplayGuard::raise_floor(NodeId sender, Incarnation incarnation) {

@@ -2,7 +2,8 @@
 // has it (RFC 4303, 3.4.3; the ring of words is RFC 6479's).
 //
 // A sender is known by its NodeId and incarnation. A larger incarnation is a restart and opens a
-// new window; a smaller one is a recording from before it. Not thread-safe.
+// new window; a smaller one is a recording from before it, or of another device that goes by the
+// same id. Not thread-safe.
 //
 // Packets carry no time of day, on purpose. Edge devices without a clock of their own wake up in
 // 1970, or days behind, and some never see a time server: a time limit would shut them out of their
@@ -37,14 +38,19 @@ class ReplayWindow {
   std::array<std::uint64_t, kWords> seen_{};
 };
 
+enum class Freshness {
+  kNew,
+  kSeen,          // a replay, or too late to tell
+  kEarlierStart,  // of a start that is over, as far as is known
+};
+
 class ReplayGuard {
  public:
   // Of senders held at most; beyond it the one unheard for longest is forgotten. Only authentic
   // packets get here, so that no stranger can fill it.
   explicit ReplayGuard(std::size_t max_senders) : max_senders_(max_senders) {}
 
-  // False for a replay.
-  bool accept(NodeId sender, Incarnation incarnation, std::uint64_t sequence);
+  Freshness accept(NodeId sender, Incarnation incarnation, std::uint64_t sequence);
   // From now on nothing of this sender from before `incarnation` is accepted.
   void raise_floor(NodeId sender, Incarnation incarnation);
 

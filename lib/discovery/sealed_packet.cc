@@ -171,6 +171,8 @@ const char* to_string(DropReason reason) {
       return "own";
     case DropReason::kReplayed:
       return "replayed";
+    case DropReason::kEarlierStart:
+      return "earlier-start";
     case DropReason::kMalformed:
       return "malformed";
   }
@@ -295,10 +297,16 @@ tl::expected<Opened, Drop> Opener::open(std::string_view envelope) {
   if (opened.sender == identity_.node) {
     return drop(DropReason::kOwn, who + ", which is this node's own id");
   }
-  if (!replays_.accept(opened.sender, opened.incarnation, get_u64(envelope, kSequenceAt))) {
-    return drop(DropReason::kReplayed, "seen before or too old, " + who);
+  switch (replays_.accept(opened.sender, opened.incarnation, get_u64(envelope, kSequenceAt))) {
+    case Freshness::kNew:
+      return opened;
+    case Freshness::kSeen:
+      break;
+    case Freshness::kEarlierStart:
+      return tl::unexpected(Drop{DropReason::kEarlierStart,
+                                 "from before a start that is known, " + who, opened.sender});
   }
-  return opened;
+  return drop(DropReason::kReplayed, "seen before or too old, " + who);
 }
 
 void Opener::raise_floor(NodeId sender, Incarnation incarnation) {

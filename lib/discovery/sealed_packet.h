@@ -63,15 +63,17 @@ enum class DropReason : std::uint8_t {
   kUnknownKey,    // sealed with a key that the keyring does not have
   kForged,        // changed on the way, or sealed by someone without the key
   kOwn,           // from this NodeId: sent back to us, or another node has our id
-  kReplayed,      // seen before, or from before the sender's restart, or too late to tell
+  kReplayed,      // seen before, or too late to tell
+  kEarlierStart,  // from before the sender's restart, or of another device with the sender's id
   kMalformed,     // authentic, but what is in it breaks a rule
 };
-inline constexpr std::size_t kDropReasons = 9;
+inline constexpr std::size_t kDropReasons = 10;
 const char* to_string(DropReason reason);
 
 struct Drop {
   DropReason reason = DropReason::kTruncated;
   std::string detail;  // for a log, with control characters removed
+  NodeId sender{};     // of kEarlierStart: who sealed it
 };
 
 // Who seals.

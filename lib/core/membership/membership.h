@@ -121,6 +121,7 @@ class Membership {
 
   void on(const PacketReceived& event);
   void on(const MemberListRequested& event);
+  void on(const EarlierStartCalled& event);
   void on(const ReliablePingRequested& event);
   void on(const MemberListAnswered& event);
   void on(const ReliablePingAnswered& event);
@@ -168,6 +169,7 @@ class Membership {
   void begin_push_pull();
   void begin_reconnect();
   void call_list(Call::Purpose purpose, const std::string& address, MemberList list);
+  void answer_list(std::uint64_t call, MemberList list);
   bool open_call(std::uint64_t call, Call entry);
   void expire_calls();
   void take_in(const MemberList& list);

@@ -265,6 +265,20 @@ bool Membership::is_conflict(Member& member, const MemberClaim& claim) {
   return true;
 }
 
+// The earlier start may live on, unaware of the later one, since nobody sends to its address any
+// more. It is told who took its place.
+void Membership::on(const EarlierStartCalled& event) {
+  MemberList answer{options_.id, false, {}, {}};
+  if (const Member* member = table_.find(event.node); member != nullptr) {
+    answer.members.push_back(claim_of(*member, true));
+    const auto& earlier = member->earlier;
+    if (earlier && earlier->address != member->info.peer_address) {
+      report_conflict(member->id, member->info.peer_address, earlier->address);
+    }
+  }
+  answer_list(event.call, std::move(answer));
+}
+
 void Membership::report_conflict(NodeId node, const std::string& address,
                                  const std::string& other) {
   if (conflicts_.size() >= kMaxConflicts) conflicts_.clear();

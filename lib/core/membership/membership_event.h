@@ -29,6 +29,12 @@ struct ReliablePingRequested {
   std::uint64_t call = 0;
   ReliablePing ping;
 };
+// A call that `node` sealed before its newest start. It is a recording, or two devices go by this
+// id; what it asked is not looked at. It is answered with a list as well.
+struct EarlierStartCalled {
+  std::uint64_t call = 0;
+  NodeId node;
+};
 
 // How a call ended that an effect asked for; `call` is that effect's. One of them per call.
 struct MemberListAnswered {
@@ -62,8 +68,8 @@ struct ForceLeaveRequested {
 // Tick: time has come to next_deadline(); harmless at any other time. LeaveRequested: this node
 // goes on purpose, and says so; the effect LeaveFinished ends that.
 using MembershipEvent =
-    std::variant<PacketReceived, MemberListRequested, ReliablePingRequested, MemberListAnswered,
-                 ReliablePingAnswered, CallFailed, SeedsResolved, OwnInfoChanged,
+    std::variant<PacketReceived, MemberListRequested, ReliablePingRequested, EarlierStartCalled,
+                 MemberListAnswered, ReliablePingAnswered, CallFailed, SeedsResolved, OwnInfoChanged,
                  ForceLeaveRequested, LeaveRequested, Tick>;
 
 }  // namespace skiptrain::core

@@ -129,16 +129,21 @@ void Membership::on(const MemberListRequested& event) {
     answer = known_better(event.list);
   }
   answer.from = options_.id;
+  answer_list(event.call, std::move(answer));
+}
+
+void Membership::answer_list(std::uint64_t call, MemberList list) {
   ++counters_.lists_sent;
-  counters_.list_bytes_sent += encoded_bound(answer);
-  effects_.push_back(AnswerMemberList{event.call, std::move(answer)});
+  counters_.list_bytes_sent += encoded_bound(list);
+  effects_.push_back(AnswerMemberList{call, std::move(list)});
 }
 
 void Membership::on(const MemberListAnswered& event) {
   const auto call = calls_.find(event.call);
-  if (call == calls_.end() || call->second.purpose == Call::Purpose::kReliablePing) return;
+  if (call == calls_.end()) return;
   const Call ended = std::move(call->second);
   calls_.erase(call);
+  // Also instead of an answer to a ping: see EarlierStartCalled.
   take_in(event.list);
   if (ended.purpose == Call::Purpose::kJoin) join_call_ended(true, ended.address);
   if (ended.purpose == Call::Purpose::kPushPull) send_what_it_lacks(event.list, ended.address);

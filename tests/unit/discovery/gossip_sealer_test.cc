@@ -97,9 +97,9 @@ TEST_F(GossipSealerTest, TheFloorHoldsForEveryKind) {
   const auto call = alice_.seal_call(core::ReliablePing{NodeId(1), NodeId(2)});
   const auto announcement = alice_.seal_announcement(wire::test_claim(1));
   bob_.raise_floor(NodeId(1), Incarnation(2));
-  EXPECT_EQ(bob_.open_packet(*packet).error().reason, DropReason::kReplayed);
-  EXPECT_EQ(bob_.open_call(*call).error().reason, DropReason::kReplayed);
-  EXPECT_EQ(bob_.open_announcement(*announcement).error().reason, DropReason::kReplayed);
+  EXPECT_EQ(bob_.open_packet(*packet).error().reason, DropReason::kEarlierStart);
+  EXPECT_EQ(bob_.open_call(*call).error().reason, DropReason::kEarlierStart);
+  EXPECT_EQ(bob_.open_announcement(*announcement).error().reason, DropReason::kEarlierStart);
 }
 
 // A call that waited long for its connection is not behind the packets sent meanwhile.

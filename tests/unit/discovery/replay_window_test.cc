@@ -59,32 +59,32 @@ TEST(ReplayWindowTest, AgreesWithASetOfAllNumbersSeen) {
 
 TEST(ReplayGuardTest, ARestartOpensANewWindowAndClosesTheOldOne) {
   ReplayGuard guard(10);
-  EXPECT_TRUE(guard.accept(NodeId(1), Incarnation(4), 100));
-  EXPECT_TRUE(guard.accept(NodeId(1), Incarnation(5), 0));
-  EXPECT_FALSE(guard.accept(NodeId(1), Incarnation(5), 0));
-  EXPECT_FALSE(guard.accept(NodeId(1), Incarnation(4), 101));
-  EXPECT_TRUE(guard.accept(NodeId(2), Incarnation(1), 0));
+  EXPECT_EQ(guard.accept(NodeId(1), Incarnation(4), 100), Freshness::kNew);
+  EXPECT_EQ(guard.accept(NodeId(1), Incarnation(5), 0), Freshness::kNew);
+  EXPECT_EQ(guard.accept(NodeId(1), Incarnation(5), 0), Freshness::kSeen);
+  EXPECT_EQ(guard.accept(NodeId(1), Incarnation(4), 101), Freshness::kEarlierStart);
+  EXPECT_EQ(guard.accept(NodeId(2), Incarnation(1), 0), Freshness::kNew);
 }
 
 TEST(ReplayGuardTest, AFloorShutsOutWhatWasRecordedBefore) {
   ReplayGuard guard(10);
   guard.raise_floor(NodeId(1), Incarnation(7));  // of a sender that was not heard yet
-  EXPECT_FALSE(guard.accept(NodeId(1), Incarnation(6), 0));
-  EXPECT_TRUE(guard.accept(NodeId(1), Incarnation(7), 0));
+  EXPECT_EQ(guard.accept(NodeId(1), Incarnation(6), 0), Freshness::kEarlierStart);
+  EXPECT_EQ(guard.accept(NodeId(1), Incarnation(7), 0), Freshness::kNew);
   guard.raise_floor(NodeId(1), Incarnation(7));  // which changes nothing
-  EXPECT_FALSE(guard.accept(NodeId(1), Incarnation(7), 0));
+  EXPECT_EQ(guard.accept(NodeId(1), Incarnation(7), 0), Freshness::kSeen);
   guard.raise_floor(NodeId(1), Incarnation(3));
-  EXPECT_FALSE(guard.accept(NodeId(1), Incarnation(3), 1));
+  EXPECT_EQ(guard.accept(NodeId(1), Incarnation(3), 1), Freshness::kEarlierStart);
 }
 
 TEST(ReplayGuardTest, ForgetsTheSenderUnheardForLongestWhenItIsFull) {
   ReplayGuard guard(2);
-  EXPECT_TRUE(guard.accept(NodeId(1), Incarnation(1), 0));
-  EXPECT_TRUE(guard.accept(NodeId(2), Incarnation(1), 0));
-  EXPECT_TRUE(guard.accept(NodeId(1), Incarnation(1), 1));
-  EXPECT_TRUE(guard.accept(NodeId(3), Incarnation(1), 0));
+  EXPECT_EQ(guard.accept(NodeId(1), Incarnation(1), 0), Freshness::kNew);
+  EXPECT_EQ(guard.accept(NodeId(2), Incarnation(1), 0), Freshness::kNew);
+  EXPECT_EQ(guard.accept(NodeId(1), Incarnation(1), 1), Freshness::kNew);
+  EXPECT_EQ(guard.accept(NodeId(3), Incarnation(1), 0), Freshness::kNew);
   EXPECT_EQ(guard.size(), 2u);
-  EXPECT_FALSE(guard.accept(NodeId(1), Incarnation(1), 1));
+  EXPECT_EQ(guard.accept(NodeId(1), Incarnation(1), 1), Freshness::kSeen);
 }
 
 }  // namespace

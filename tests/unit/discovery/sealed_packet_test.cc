@@ -245,7 +245,7 @@ TEST_F(SealedPacketTest, ASenderThatRestartedIsAcceptedAndItsPastIsNot) {
   Sealer restarted(kPacket, test_identity(1, 6), keyring_);
   EXPECT_EQ(verdict(opener_, sealed(restarted)), "accepted");
   // Never seen by this receiver, and yet too late.
-  EXPECT_EQ(verdict(opener_, recorded), "replayed");
+  EXPECT_EQ(verdict(opener_, recorded), "earlier-start");
 }
 
 TEST_F(SealedPacketTest, AReceiverThatRestartedAcceptsAtOnceAndRefusesWhatIsBelowTheFloor) {
@@ -254,7 +254,7 @@ TEST_F(SealedPacketTest, AReceiverThatRestartedAcceptsAtOnceAndRefusesWhatIsBelo
   Sealer newest(kPacket, test_identity(1, 9), keyring_);
   Opener restarted(kPacket, test_identity(2, 2), keyring_);
   restarted.raise_floor(NodeId(1), Incarnation(9));
-  EXPECT_EQ(verdict(restarted, recorded), "replayed");
+  EXPECT_EQ(verdict(restarted, recorded), "earlier-start");
   EXPECT_EQ(verdict(restarted, sealed(newest)), "accepted");
 }
 

@@ -132,7 +132,8 @@ TEST(UdpGossipTest, HostilePacketsAreCountedByReasonAndDropped) {
   const std::pair<DropReason, std::uint64_t> expected[] = {
       {DropReason::kTruncated, 2},    {DropReason::kTooLarge, 2},   {DropReason::kWrongVersion, 1},
       {DropReason::kOtherCluster, 1}, {DropReason::kUnknownKey, 1}, {DropReason::kForged, 1},
-      {DropReason::kReplayed, 3},     {DropReason::kMalformed, 1},  {DropReason::kOwn, 1}};
+      {DropReason::kReplayed, 3},     {DropReason::kMalformed, 1},  {DropReason::kOwn, 1},
+      {DropReason::kEarlierStart, 0}};
   EXPECT_EQ(std::size(expected), kDropReasons);
   for (const auto& [reason, count] : expected) {
     EXPECT_EQ(bob.dropped(reason), count) << to_string(reason);

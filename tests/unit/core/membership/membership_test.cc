@@ -114,6 +114,47 @@ TEST_F(MembershipTest, ALaterStartOfThisNodeElsewhereSupersedesIt) {
   EXPECT_TRUE(node_.superseded());
 }
 
+// The earlier of two devices with one id lives on where nobody looks for it any more, until it
+// calls.
+TEST_F(MembershipTest, AnEarlierStartThatCallsIsToldOfTheLaterOneAndReported) {
+  auto later = claim(3, MemberState::kAlive, 2, 0, 3);
+  later.info->peer_address = "10.9.9.9:7000";
+  EXPECT_EQ(count<ConflictFound>(hear(later)), 0u);  // it may have moved
+  const auto effects = node_.step(EarlierStartCalled{7, NodeId(3)}, now_);
+  ASSERT_EQ(count<ConflictFound>(effects), 1u);
+  ASSERT_EQ(count<AnswerMemberList>(effects), 1u);
+  for (const auto& effect : effects) {
+    if (const auto* conflict = std::get_if<ConflictFound>(&effect)) {
+      EXPECT_EQ(conflict->address, "10.9.9.9:7000");
+      EXPECT_EQ(conflict->other_address, info_of(3).peer_address);
+    }
+    const auto* answer = std::get_if<AnswerMemberList>(&effect);
+    if (answer == nullptr) continue;
+    EXPECT_EQ(answer->call, 7u);
+    ASSERT_EQ(answer->list.members.size(), 1u);
+    EXPECT_EQ(answer->list.members[0], later);
+  }
+}
+
+TEST_F(MembershipTest, ARecordingFromBeforeARestartIsNoOtherNode) {
+  hear(claim(3, MemberState::kAlive, 2, 0, 3));
+  EXPECT_EQ(count<ConflictFound>(node_.step(EarlierStartCalled{7, NodeId(3)}, now_)), 0u);
+}
+
+TEST_F(MembershipTest, APingAnsweredWithALaterStartOfThisNodeSupersedesIt) {
+  std::uint64_t call = 0;
+  for (int i = 0; i < 100 && call == 0; ++i) {
+    for (const auto& effect : run_for(100ms)) {
+      if (const auto* ping = std::get_if<CallReliablePing>(&effect)) call = ping->call;
+    }
+  }
+  ASSERT_NE(call, 0u);
+  auto other = claim(1, MemberState::kAlive, 2, 0, 1);
+  other.info->peer_address = "10.9.9.9:7000";
+  const MemberList list{NodeId(3), false, {}, {other}};
+  EXPECT_EQ(count<Superseded>(node_.step(MemberListAnswered{call, list}, now_)), 1u);
+}
+
 TEST_F(MembershipTest, WhoAnswersNothingIsSuspectedThenFailed) {
   const auto effects = run_for(120s);
   EXPECT_GT(count<CallReliablePing>(effects), 0u);
