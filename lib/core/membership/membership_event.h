@@ -69,7 +69,7 @@ struct ForceLeaveRequested {
 // goes on purpose, and says so; the effect LeaveFinished ends that.
 using MembershipEvent =
     std::variant<PacketReceived, MemberListRequested, ReliablePingRequested, EarlierStartCalled,
-                 MemberListAnswered, ReliablePingAnswered, CallFailed, SeedsResolved, OwnInfoChanged,
-                 ForceLeaveRequested, LeaveRequested, Tick>;
+                 MemberListAnswered, ReliablePingAnswered, CallFailed, SeedsResolved,
+                 OwnInfoChanged, ForceLeaveRequested, LeaveRequested, Tick>;
 
 }  // namespace skiptrain::core
