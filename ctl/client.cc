@@ -22,6 +22,7 @@ constexpr int kFirstReconnectMs = 100;
 constexpr int kMaxReconnectMs = 1000;
 // A busy daemon may take long to greet; the call's own deadline is what limits the wait.
 constexpr int kConnectPatienceMs = 3'600'000;
+constexpr int kMaxAnswerBytes = 64 << 20;
 
 ExitCode exit_code_of(grpc::StatusCode code) {
   switch (code) {
@@ -72,6 +73,8 @@ grpc::ChannelArguments channel_arguments() {
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kFirstReconnectMs);
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kConnectPatienceMs);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kMaxReconnectMs);
+  // The map of a complete graph of a thousand nodes has half a million edges.
+  arguments.SetMaxReceiveMessageSize(kMaxAnswerBytes);
   // A proxy named in the environment has no business between us and a device.
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   return arguments;

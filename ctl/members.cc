@@ -150,12 +150,16 @@ Outcome<ExitCode> generate(Context& context, const std::string& path) {
     return tl::unexpected(why);
   }
   const std::string content = "skiptrain-keyring 1\n" + *key + "\n";
+  errno = ENOSPC;  // what a short write means
   const bool written =
       ::write(file, content.data(), content.size()) == static_cast<ssize_t>(content.size()) &&
       ::fsync(file) == 0;
   const Failure why = file_failure(path, "cannot be written");
   ::close(file);
-  if (!written) return tl::unexpected(why);
+  if (!written) {
+    ::unlink(path.c_str());
+    return tl::unexpected(why);
+  }
   context.screen.out << path << ": a new key; copy this file to every node of the cluster\n";
   return ExitCode::kOk;
 }
@@ -206,26 +210,25 @@ void add_member_commands(CLI::App& root, Selection& selection) {
       });
   root.add_subcommand("leave", "Take the node out of run and cluster for good, and end its daemon")
       ->callback([&selection] {
-        selection.action = [](Context& context) -> Outcome<ExitCode> {
-          auto client = connect(context.globals);
-          if (!client) return tl::unexpected(client.error());
-          const auto answer = client->leave();
-          if (!answer) return tl::unexpected(answer.error());
-          context.screen.out << "leaves after round " << answer->after_round() << '\n';
-          return ExitCode::kOk;
+        selection.action = [](Context& context) {
+          return run(context, sentence_command<v1::LeaveResponse>(
+                                  [](Client& client) { return client.leave(); },
+                                  [](const v1::LeaveResponse& answer) {
+                                    return "leaves after round " +
+                                           std::to_string(answer.after_round());
+                                  }));
         };
       });
   auto* force = root.add_subcommand("force-leave", "Remove a member that will not come back");
   const auto id = std::make_shared<std::uint64_t>(0);
   force->add_option("ID", *id, "Its node id")->required();
   force->callback([&selection, id] {
-    selection.action = [id](Context& context) -> Outcome<ExitCode> {
-      auto client = connect(context.globals);
-      if (!client) return tl::unexpected(client.error());
-      const auto answer = client->force_leave(*id);
-      if (!answer) return tl::unexpected(answer.error());
-      context.screen.out << "node " << *id << " counts as left\n";
-      return ExitCode::kOk;
+    selection.action = [id](Context& context) {
+      return run(context, sentence_command<v1::ForceLeaveResponse>(
+                              [id](Client& client) { return client.force_leave(*id); },
+                              [id](const v1::ForceLeaveResponse&) {
+                                return "node " + std::to_string(*id) + " counts as left";
+                              }));
     };
   });
   add_keyring_commands(root, selection);

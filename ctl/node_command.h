@@ -37,6 +37,22 @@ struct NodeCommand {
   }
 };
 
+// A command whose answer is one sentence, the same for one node and side by side.
+template <typename Answer>
+NodeCommand<Answer> sentence_command(std::function<Outcome<Answer>(Client&)> ask,
+                                     std::function<std::string(const Answer&)> sentence) {
+  NodeCommand<Answer> command;
+  command.ask = std::move(ask);
+  command.print = [sentence](const Answer& answer, Screen& screen) {
+    screen.out << sentence(answer) << '\n';
+  };
+  command.columns = {"result"};
+  command.rows = [sentence](const Answer& answer) {
+    return std::vector<Row>{{Cell(sentence(answer))}};
+  };
+  return command;
+}
+
 template <typename Answer>
 ExitCode show_one(Context& context, const NodeCommand<Answer>& command, const Answer& answer) {
   if (context.globals.json) {

@@ -10,22 +10,6 @@
 namespace skiptrain::ctl {
 namespace {
 
-// A command whose answer is one sentence, the same for one node and side by side.
-template <typename Answer>
-NodeCommand<Answer> sentence_command(std::function<Outcome<Answer>(Client&)> ask,
-                                     std::function<std::string(const Answer&)> sentence) {
-  NodeCommand<Answer> command;
-  command.ask = std::move(ask);
-  command.print = [sentence](const Answer& answer, Screen& screen) {
-    screen.out << sentence(answer) << '\n';
-  };
-  command.columns = {"result"};
-  command.rows = [sentence](const Answer& answer) {
-    return std::vector<Row>{{Cell(sentence(answer))}};
-  };
-  return command;
-}
-
 template <typename Answer>
 void add(CLI::App& root, Selection& selection, const char* name, const char* what,
          const NodeCommand<Answer>& command) {

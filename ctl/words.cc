@@ -154,6 +154,9 @@ std::vector<std::string> complaints(const v1::GetStatusResponse& status,
     found.push_back("the energy budget is overrun: " + watt_hours(status.energy_spent_wh()) +
                     " of " + watt_hours(status.budget_wh()));
   }
+  if (!status.store_error().empty()) {
+    found.push_back("the state cannot be written: " + status.store_error());
+  }
   // Once its run is over a node needs no neighbours, and they may go.
   if (!is_over(status.phase())) {
     for (const auto& neighbour : peers.neighbours()) {

@@ -17,17 +17,18 @@
 namespace skiptrain::daemon {
 namespace {
 
-// True if a process accepts connections on the socket; one that was left behind refuses them.
-bool is_alive(const std::filesystem::path& path) {
+// True if no process accepts connections on the socket: it was left behind.
+bool is_orphan(const std::filesystem::path& path) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   std::strncpy(address.sun_path, path.c_str(), sizeof(address.sun_path) - 1);
   const int probe = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (probe < 0) return false;
-  const bool alive =
-      ::connect(probe, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0;
+  const bool refused =
+      ::connect(probe, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0 &&
+      errno == ECONNREFUSED;
   ::close(probe);
-  return alive;
+  return refused;
 }
 
 }  // namespace
@@ -35,8 +36,14 @@ bool is_alive(const std::filesystem::path& path) {
 Result<ControlServer> ControlServer::start(ControlService& service,
                                            const std::filesystem::path& socket) {
   std::error_code ignored;
-  if (std::filesystem::exists(socket, ignored)) {
-    if (is_alive(socket)) {
+  const auto there = std::filesystem::symlink_status(socket, ignored);
+  if (std::filesystem::exists(there)) {
+    if (!std::filesystem::is_socket(there)) {
+      return fail(ErrorCode::kPreconditionFailed,
+                  "control.socket " + socket.string() +
+                      ": is there already and is no socket; name another path");
+    }
+    if (!is_orphan(socket)) {
       return fail(ErrorCode::kPreconditionFailed,
                   "control.socket " + socket.string() + ": another process answers on it");
     }

@@ -1,6 +1,7 @@
 // The part of the control service that shows and changes who is in the cluster: its graph, its
 // members, its keys.
 #include <algorithm>
+#include <bit>
 #include <map>
 #include <string>
 #include <vector>
@@ -79,23 +80,27 @@ struct ControlService::Map {
 
 ControlService::Map ControlService::map() const {
   if (!config_.membership.enabled) return {config_.cluster.nodes, config_.cluster.graph};
-  return driver_.inspect_cluster([&](const core::Node&, const runtime::Cluster* cluster) {
+  std::optional<core::LivingTopology> topology;
+  std::vector<NodeId> view;
+  Map map = driver_.inspect_cluster([&](const core::Node&, const runtime::Cluster* cluster) {
     if (cluster == nullptr) return Map{config_.cluster.nodes, config_.cluster.graph};
-    Map map;
-    const std::vector<NodeId> view = cluster->membership().view();
+    Map members;
+    view = cluster->membership().view();
+    topology = cluster->topology();
     for (const NodeId id : view) {
       const core::MemberInfo& info = cluster->membership().find(id)->info;
-      map.nodes.push_back({id, info.name, info.peer_address, info.control});
+      members.nodes.push_back({id, info.name, info.peer_address, info.control});
     }
-    if (const auto& topology = cluster->topology()) {
-      map.graph = topology->graph(view).graph;
-    } else {
-      map.graph = core::LivingTopology::create({core::TopologySpec::Kind::kComplete, 0, ""}, 0)
-                      ->graph(view)
-                      .graph;
-    }
-    return map;
+    return members;
   });
+  if (view.empty()) return map;
+  // Not on the node's thread: the graph of a large cluster takes its time.
+  if (!topology) {
+    topology =
+        core::LivingTopology::create({core::TopologySpec::Kind::kComplete, 0, ""}, 0).value();
+  }
+  map.graph = topology->graph(view).graph;
+  return map;
 }
 
 std::string ControlService::name_of(NodeId node) const {
@@ -109,8 +114,16 @@ std::string ControlService::name_of(NodeId node) const {
   });
 }
 
+// In how many rounds news are everywhere. A rumour that each node tells one other per round takes
+// log2 n + ln n of them, with high probability (B. Pittel, On spreading a rumor, 1987).
 std::uint64_t ControlService::diameter() const {
-  return map().graph.diameter();
+  const auto spec = core::parse_topology_spec(config_.cluster.topology);
+  if (!spec || spec->kind != core::TopologySpec::Kind::kEpidemic) return map().graph.diameter();
+  const std::size_t nodes = driver_.inspect_cluster(
+      [&](const core::Node&, const runtime::Cluster* cluster) -> std::size_t {
+        return cluster ? cluster->membership().view().size() : config_.cluster.nodes.size();
+      });
+  return 2 * static_cast<std::uint64_t>(std::bit_width(nodes));
 }
 
 grpc::Status ControlService::GetTopology(grpc::ServerContext*, const v1::GetTopologyRequest*,

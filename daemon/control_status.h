@@ -18,10 +18,10 @@ inline grpc::Status to_grpc(const Error& error) {
       return {grpc::StatusCode::FAILED_PRECONDITION, error.message};
     case ErrorCode::kTimeout:
       return {grpc::StatusCode::DEADLINE_EXCEEDED, error.message};
-    case ErrorCode::kUnavailable:
-      return {grpc::StatusCode::UNAVAILABLE, error.message};
     case ErrorCode::kResourceExhausted:
       return {grpc::StatusCode::RESOURCE_EXHAUSTED, error.message};
+    // UNAVAILABLE says that the daemon does not answer; this is the daemon's answer.
+    case ErrorCode::kUnavailable:
     case ErrorCode::kCorrupt:
     case ErrorCode::kNumeric:
     case ErrorCode::kInternal:

@@ -77,6 +77,7 @@ class Daemon {
     if (leaver_.joinable()) leaver_.join();
     server->stop(kControlPatience);
     driver_.stop();
+    const std::lock_guard lock(failure_mutex_);
     if (failure_) return tl::unexpected(*failure_);
     return {};
   }
@@ -98,12 +99,14 @@ class Daemon {
     fail_with({ErrorCode::kInternal, std::string("loading data and model: ") + error.what()});
   }
 
+  // From any thread, and while ending, too: what is written last may fail as well.
   void fail_with(const Error& error) {
-    asio::post(main_loop_, [this, error] {
-      failure_ = error;
-      spdlog::error("cannot go on: {}", error.message);
-      end("failed");
-    });
+    {
+      const std::lock_guard lock(failure_mutex_);
+      if (!failure_) failure_ = error;
+    }
+    spdlog::error("cannot go on: {}", error.message);
+    end("failed");
   }
 
   // Ends its part in the run with the round in progress, tells the cluster, then ends.
@@ -196,16 +199,22 @@ class Daemon {
   asio::signal_set signals_;
   std::thread leaver_;
   std::atomic<bool> ending_ = false;
-  std::optional<Error> failure_;
+  std::mutex failure_mutex_;
+  std::optional<Error> failure_;  // the first
 };
 
 // Moves the state aside; returns an incarnation that is not below any it has had.
 Result<Incarnation> set_aside(StateDir& state_dir, const Config& config, Incarnation last) {
-  if (!std::filesystem::exists(state_dir.path() / "node.db")) return last;
-  if (auto old = store::StateStore::open(store::real_files(), {.folder = state_dir.path().string(),
-                                                               .node = config.node.id,
-                                                               .cluster_id = config.cluster.id,
-                                                               .last_incarnation = last})) {
+  if (!state_dir.has_state()) return last;
+  using Opened = decltype(store::StateStore::open(store::real_files(), {}));
+  Opened old = fail(ErrorCode::kNotFound, "no node.db");
+  if (std::filesystem::exists(state_dir.path() / "node.db")) {
+    old = store::StateStore::open(store::real_files(), {.folder = state_dir.path().string(),
+                                                        .node = config.node.id,
+                                                        .cluster_id = config.cluster.id,
+                                                        .last_incarnation = last});
+  }
+  if (old) {
     last = (*old)->incarnation();
     if (Status closed = (*old)->close(); !closed) return tl::unexpected(closed.error());
   } else {

@@ -16,6 +16,8 @@
 #include <utility>
 #include <vector>
 
+#include "store/files.h"
+
 namespace skiptrain::daemon {
 namespace {
 
@@ -76,14 +78,24 @@ Result<Incarnation> StateDir::old_incarnation() const {
   return Incarnation(last);
 }
 
-Result<std::string> StateDir::set_aside() {
-  namespace fs = std::filesystem;
-  std::error_code error;
-  std::vector<fs::path> files;
-  for (const auto& entry : fs::directory_iterator(path_, error)) {
+std::vector<std::filesystem::path> StateDir::state_files(std::error_code& error) const {
+  std::vector<std::filesystem::path> files;
+  for (const auto& entry : std::filesystem::directory_iterator(path_, error)) {
     const std::string name = entry.path().filename().string();
     if (name.starts_with("node.db") || name.starts_with("checkpoint-")) files.push_back(entry);
   }
+  return files;
+}
+
+bool StateDir::has_state() const {
+  std::error_code ignored;
+  return !state_files(ignored).empty();
+}
+
+Result<std::string> StateDir::set_aside() {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  std::vector<fs::path> files = state_files(error);
   if (!error && files.empty()) return std::string();
   fs::path target;
   for (int number = 1; !error; ++number) {
@@ -94,6 +106,13 @@ Result<std::string> StateDir::set_aside() {
   std::ranges::sort(files);
   for (const fs::path& file : files) {
     if (!error) fs::rename(file, target / file.filename(), error);
+  }
+  // Where it went to first: what is in neither folder after a power cut would be gone.
+  for (const fs::path& folder : {target, path_}) {
+    if (error) break;
+    if (const auto synced = store::real_files().sync_directory(folder.string()); !synced) {
+      error = std::error_code(synced.error().number, std::generic_category());
+    }
   }
   if (error) {
     return fail(ErrorCode::kUnavailable,

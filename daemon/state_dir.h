@@ -4,6 +4,8 @@
 
 #include <filesystem>
 #include <string>
+#include <system_error>
+#include <vector>
 
 #include "base/error.h"
 #include "base/ids.h"
@@ -25,11 +27,14 @@ class StateDir {
   // Of the file `incarnation`, which daemons kept before there was a database; 0 without it.
   // kCorrupt if it is no number: the message says how to mend it.
   Result<Incarnation> old_incarnation() const;
+  // Is there anything of a durable state, whole or not?
+  bool has_state() const;
   // Moves the durable state, if there is any, into a new folder within this one; returns its path,
   // or "" if there was nothing to move.
   Result<std::string> set_aside();
 
  private:
+  std::vector<std::filesystem::path> state_files(std::error_code& error) const;
   StateDir(std::filesystem::path path, int lock) : path_(std::move(path)), lock_(lock) {}
 
   std::filesystem::path path_;

@@ -177,7 +177,16 @@ void check_living_topology(Document& document) {
   }
   if (!document.is_set("cluster.topology")) return;
   auto spec = core::parse_topology_spec(config.cluster.topology);
-  if (spec->kind == core::TopologySpec::Kind::kEpidemic) return;
+  if (spec->kind == core::TopologySpec::Kind::kEpidemic) {
+    // For a moment two nodes may disagree about who is a member, and so about who sends to whom.
+    if (config.round.rules.mode == core::RoundMode::kBarrier) {
+      document.complain("round.mode",
+                        "\"barrier\" would wait for ever for an update that nobody "
+                        "sends, as neighbours change by the round and nodes come "
+                        "and go; take deadline or async");
+    }
+    return;
+  }
   if (auto topology = core::LivingTopology::create(*spec, 0); !topology) {
     document.complain("cluster.topology", topology.error().message);
   }

@@ -48,7 +48,9 @@ void EnergyBudget::settle_round(WattHours measured) {
   spent_ += measured - charged_;
   ++measured_rounds_;
   measured_ += measured;
-  cost_per_round_ = measured_ * (1.0 / static_cast<double>(measured_rounds_));
+  // A meter too coarse to see a round, or one that stands still, must not make rounds free.
+  const WattHours mean = measured_ * (1.0 / static_cast<double>(measured_rounds_));
+  cost_per_round_ = mean.value() > 0 ? mean : estimate_;
 }
 
 }  // namespace skiptrain::core

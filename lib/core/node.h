@@ -137,7 +137,7 @@ class Node {
   Round earliest_directive_round() const;
   // The first that it could still apply to on every node, if the graph has this diameter: news take
   // a round per hop at most, for they travel ahead of the next update, and no node is more than a
-  // round ahead of a neighbour.
+  // round ahead of a neighbour (max_staleness rounds in asynchronous runs).
   Round safe_directive_round(std::uint64_t diameter) const;
   // What takes back the pause in force: the round to issue RunOrder::kRun for.
   Round resume_round() const;
@@ -198,6 +198,7 @@ class Node {
   bool expects_update(NodeId from, Round round) const;
   void send(const EdgeMessages& messages);
   void update_links();
+  void link_to(const std::vector<NodeId>& peers);
 
   void place(Neighbour& peer, const NodeState& state);
   bool is_active() const;

@@ -94,8 +94,8 @@ void Node::on(const NeighboursWanted& event) {
   if (edges_) {
     send(edges_->want(event.neighbours));
     update_links();
-  } else if (neighbours_.link(event.neighbours)) {
-    effects_.push_back(LinkTo{event.neighbours});
+  } else {
+    link_to(event.neighbours);
   }
 }
 
@@ -110,6 +110,11 @@ void Node::on(const MemberGone& event) {
 void Node::on(const EdgeReceived& event) {
   if (!edges_) return;
   send(edges_->receive(event.message));
+  // It may have gone past a round that this node holds open for it, without having used the edge.
+  Neighbour* peer = neighbours_.find(event.message.peer);
+  if (peer != nullptr && !is_async() && !edges_->uses(event.message.peer, round())) {
+    peer->in_edge = false;
+  }
   update_links();
 }
 
@@ -122,7 +127,13 @@ void Node::send(const EdgeMessages& messages) {
 }
 
 void Node::update_links() {
-  if (edges_ && neighbours_.link(edges_->peers())) effects_.push_back(LinkTo{neighbours_.linked()});
+  if (edges_) link_to(edges_->peers());
+}
+
+void Node::link_to(const std::vector<NodeId>& peers) {
+  if (!neighbours_.link(peers)) return;
+  controller_.inbox().keep_only(peers);
+  effects_.push_back(LinkTo{peers});
 }
 
 void Node::choose_edges() {

@@ -77,7 +77,7 @@ Round Node::earliest_directive_round() const {
 }
 
 Round Node::safe_directive_round(std::uint64_t diameter) const {
-  return Round(round().value() + diameter + 1);
+  return Round(round().value() + diameter * options_.rules.allowed_lead() + 1);
 }
 
 Round Node::resume_round() const {

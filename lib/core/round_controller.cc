@@ -162,13 +162,15 @@ std::vector<MixInput> RoundController::close(Neighbourhood& neighbours, RoundRec
 
   double own_weight = 1.0;
   const std::size_t usable = inbox_.usable();
+  // In asynchronous rounds edges come while a round is open, and each takes its part of the weight.
+  const std::uint32_t own_degree = std::max(own_->degree, static_cast<std::uint32_t>(usable));
   std::vector<MixInput> inputs;
   inputs.reserve(usable + 1);
   for (auto& [id, neighbour] : neighbours.all()) {
     neighbour.last_weight = 0.0;
     if (ModelUpdate* update = inbox_.find(id)) {
       const double weight = uniform_ ? epidemic_weight(usable)
-                                     : metropolis_hastings_weight(own_->degree, update->degree);
+                                     : metropolis_hastings_weight(own_degree, update->degree);
       neighbour.last_weight = weight;
       inputs.push_back({id, weight, std::move(update->parameters)});
       own_weight -= weight;

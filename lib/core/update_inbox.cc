@@ -25,6 +25,15 @@ void UpdateInbox::advance_to(Round round) {
   }
 }
 
+void UpdateInbox::keep_only(const std::vector<NodeId>& senders) {
+  for (auto* held : {&current_, &next_}) {
+    for (auto entry = held->begin(); entry != held->end();) {
+      const bool stays = std::ranges::binary_search(senders, entry->first);
+      entry = stays ? std::next(entry) : held->erase(entry);
+    }
+  }
+}
+
 ModelUpdate* UpdateInbox::find(NodeId from) {
   const auto entry = current_.find(from);
   return entry != current_.end() && entry->second.parameters ? &entry->second : nullptr;

@@ -46,6 +46,8 @@ class UpdateInbox {
   void set_catching_up(bool catching_up) { catching_up_ = catching_up; }
 
   bool has(NodeId from) const { return current_.contains(from); }
+  // Only what came from these, which are in ascending order, is still of use.
+  void keep_only(const std::vector<NodeId>& senders);
   // How many updates there are to mix.
   std::size_t usable() const;
   bool has_any() const { return usable() > 0; }

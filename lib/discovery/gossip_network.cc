@@ -206,6 +206,10 @@ void GossipNetwork::member_started(NodeId member, Incarnation incarnation) {
   sealer_->raise_floor(member, incarnation);
 }
 
+void GossipNetwork::restart_as(Incarnation incarnation) {
+  sealer_->restart_as(incarnation);
+}
+
 Status GossipNetwork::announce_self(core::MemberClaim self) {
   if (!options_.multicast) return {};
   if (multicast_) {

@@ -51,6 +51,7 @@ class GossipNetwork final : public ports::Gossip {
   void answer(const core::AnswerReliablePing& answer) override;
   void refuse(const core::RefuseCall& refusal) override;
   void member_started(NodeId member, Incarnation incarnation) override;
+  void restart_as(Incarnation incarnation) override;
   void resolve_seeds() override;
   Status announce_self(core::MemberClaim self) override;
   ports::GossipReport report() const override;

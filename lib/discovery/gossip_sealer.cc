@@ -107,6 +107,12 @@ void GossipSealer::raise_floor(NodeId sender, Incarnation incarnation) {
   }
 }
 
+void GossipSealer::restart_as(Incarnation incarnation) {
+  for (Channel* channel : {&packets_, &calls_, &announcements_}) {
+    channel->sealer.restart_as(incarnation);
+  }
+}
+
 SealCounters GossipSealer::counters(EnvelopeKind kind) const {
   const std::lock_guard lock(mutex_);
   switch (kind) {

@@ -52,6 +52,9 @@ class GossipSealer {
   // also if this node has not heard that member yet.
   void raise_floor(NodeId sender, Incarnation incarnation);
 
+  // What is sealed from now on is of this incarnation.
+  void restart_as(Incarnation incarnation);
+
   SealCounters counters(EnvelopeKind kind) const;
 
  private:

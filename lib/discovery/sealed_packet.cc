@@ -182,9 +182,9 @@ const char* to_string(DropReason reason) {
 Sealer::Sealer(EnvelopeKind kind, const Identity& identity, std::shared_ptr<const Keyring> keyring,
                std::uint64_t first_sequence)
     : kind_(kind),
-      identity_(identity),
       cluster_hash_(cluster_hash(identity.cluster_id)),
       keyring_(std::move(keyring)),
+      identity_(identity),
       gcm_(std::make_unique<internal::Gcm>()),
       sequence_(first_sequence) {}
 
@@ -222,10 +222,10 @@ Result<std::string> Sealer::seal(std::string_view plain) {
   envelope[kKindAt] = static_cast<char>(kind_);
   envelope.replace(kClusterAt, kClusterHashBytes, cluster_hash_);
   std::copy(key.id().begin(), key.id().end(), bytes_of(envelope, kKeyAt));
-  put_u64(envelope, kSenderAt, identity_.node.value());
-  put_u64(envelope, kIncarnationAt, identity_.incarnation.value());
 
   const std::lock_guard lock(mutex_);
+  put_u64(envelope, kSenderAt, identity_.node.value());
+  put_u64(envelope, kIncarnationAt, identity_.incarnation.value());
   if (!prefix_drawn_ || (sequence_ & 0xffffffffu) == 0) {
     if (const Status ok = draw_prefix(); !ok) return tl::unexpected(ok.error());
   }
@@ -237,6 +237,13 @@ Result<std::string> Sealer::seal(std::string_view plain) {
     return fail(ErrorCode::kInternal, "OpenSSL failed to encrypt a message");
   }
   return envelope;
+}
+
+void Sealer::restart_as(Incarnation incarnation) {
+  const std::lock_guard lock(mutex_);
+  identity_.incarnation = incarnation;
+  sequence_ = 0;
+  prefix_drawn_ = false;
 }
 
 Opener::Opener(EnvelopeKind kind, const Identity& identity, std::shared_ptr<const Keyring> keyring,

@@ -97,15 +97,17 @@ class Sealer {
   // The envelope around `plain`, sealed with the key in use. kResourceExhausted if it would be
   // larger than the kind may be; kInternal if the system gives no random bytes.
   Result<std::string> seal(std::string_view plain);
+  // Goes on as this incarnation, which must be larger, and counts from 0.
+  void restart_as(Incarnation incarnation);
 
  private:
   Status draw_prefix();
 
   const EnvelopeKind kind_;
-  const Identity identity_;
   const std::string cluster_hash_;
   const std::shared_ptr<const Keyring> keyring_;
   std::mutex mutex_;
+  Identity identity_;
   std::unique_ptr<internal::Gcm> gcm_;
   std::uint64_t sequence_;
   std::array<std::uint8_t, 8> prefix_{};

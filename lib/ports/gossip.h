@@ -50,13 +50,16 @@ class Gossip {
   // Each is answered by one of MemberListAnswered, ReliablePingAnswered and CallFailed.
   virtual void call(core::CallMemberList call) = 0;
   virtual void call(const core::CallReliablePing& call) = 0;
-  // Of MemberListRequested and ReliablePingRequested. Those that are gone are ignored.
+  // Of MemberListRequested, EarlierStartCalled and ReliablePingRequested. Those that are gone are
+  // ignored.
   virtual void answer(core::AnswerMemberList answer) = 0;
   virtual void answer(const core::AnswerReliablePing& answer) = 0;
   virtual void refuse(const core::RefuseCall& refusal) = 0;
 
   // A member is known to have started as this: what was recorded before is not let in any more.
   virtual void member_started(NodeId member, Incarnation incarnation) = 0;
+  // This node is this incarnation from now on, a larger one: others have seen such a start of it.
+  virtual void restart_as(Incarnation incarnation) = 0;
   // SeedsResolved comes again, with what the names say now.
   virtual void resolve_seeds() = 0;
   // What this node says of itself, for those who look for the cluster by multicast; nothing happens

@@ -57,10 +57,14 @@ Status Cluster::start(const std::string& peer_address) {
   started_ = true;
   view_changed_ = true;
   run(membership_.start(now()));
+  announce_self();
+  return {};
+}
+
+void Cluster::announce_self() {
   if (auto heard = gossip_->announce_self(core::claim_of(membership_.self(), true)); !heard) {
     spdlog::warn("no discovery by multicast: {}", heard.error().message);
   }
-  return {};
 }
 
 void Cluster::step(const core::MembershipEvent& event) {
@@ -161,6 +165,8 @@ void Cluster::perform(const core::Superseded& effect) {
 void Cluster::perform(const core::IncarnationRaised& effect) {
   spdlog::warn("the cluster has seen a later start of this node; going on as incarnation {}",
                effect.incarnation.value());
+  gossip_->restart_as(effect.incarnation);
+  announce_self();
   callbacks_.incarnation_raised(effect.incarnation);
 }
 

@@ -39,7 +39,7 @@ class Cluster {
     std::function<void()> addresses_changed;
     // This node cannot go on in the cluster; the daemon should end.
     std::function<void(const Error&)> fatal;
-    // Must be durable before it returns.
+    // To be made durable. If that comes too late, the next start goes through the same again.
     std::function<void(Incarnation)> incarnation_raised;
   };
 
@@ -67,6 +67,7 @@ class Cluster {
   void run(core::MembershipEffects effects);
   void arm_timer();
   void refresh_neighbours();
+  void announce_self();
 
   void perform(core::SendPacket& effect) { gossip_->send(std::move(effect)); }
   void perform(core::CallMemberList& effect) { gossip_->call(std::move(effect)); }

@@ -54,6 +54,7 @@ Status Driver::attach(Machinery machinery) {
       const std::lock_guard lock(mutex_);
       trainer_ = std::move(machinery.trainer);
       transport_ = std::move(machinery.transport);
+      outbox_.set_transport(transport_);
       meter_ = std::move(machinery.meter);
     }
     resume_from(std::move(machinery.durable), machinery.ready);
@@ -131,7 +132,8 @@ void Driver::resume_from(DurableState durable, const core::ModelReady& ready) {
     const std::lock_guard lock(mutex_);
     keeper_ = std::move(keeper);
   }
-  save_directives(node_.directives().all());  // some may have been issued before there was a keeper
+  // Some may have been issued before there was a keeper.
+  save_directives(node_.directives().all(), true);
 }
 
 std::future<Result<ports::WrittenCheckpoint>> Driver::checkpoint() {
@@ -203,7 +205,10 @@ void Driver::arm_timer() {
 }
 
 void Driver::configure(const std::function<void(core::Node&)>& change) {
-  on_loop([&] { change(node_); });
+  on_loop([&] {
+    change(node_);
+    step(core::Tick{});  // the round in progress may be enough now
+  });
 }
 
 void Driver::set_evaluate_samples(std::uint64_t samples) {
@@ -313,7 +318,7 @@ void Driver::train(const core::Train& effect) {
 }
 
 void Driver::perform(const core::Send& effect) {
-  transport_->send(effect.to, effect.update);
+  outbox_.send(effect);
 }
 
 void Driver::perform(const core::SendEdge& effect) {
@@ -321,26 +326,24 @@ void Driver::perform(const core::SendEdge& effect) {
 }
 
 void Driver::perform(const core::RecordDirectives& effect) {
+  bool own = false;
   for (const core::Directive& directive : effect.news) {
     spdlog::info("directive: {}", core::to_string(directive));
+    own |= directive.stamp.origin == node_.options().id;
   }
-  save_directives(effect.all);
+  save_directives(effect.all, own);
 }
 
-void Driver::save_directives(const std::vector<core::Directive>& all) {
+void Driver::save_directives(const std::vector<core::Directive>& all, bool hold) {
   if (!keeper_ || all.empty()) return;
-  ++directives_being_saved_;
-  keeper_->save_directives(all, [this] { asio::post(loop_, [this] { directives_saved(); }); });
-}
-
-void Driver::directives_saved() {
-  if (--directives_being_saved_ > 0) return;
-  for (const core::SendDirectives& held : std::exchange(directives_to_send_, {})) perform(held);
+  if (hold) outbox_.hold();
+  keeper_->save_directives(all, [this, hold] {
+    if (hold) asio::post(loop_, [this] { outbox_.release(); });
+  });
 }
 
 void Driver::perform(const core::SendDirectives& effect) {
-  if (directives_being_saved_ > 0) return directives_to_send_.push_back(effect);
-  transport_->send_directives(effect.to, effect.directives);
+  outbox_.send(effect);
 }
 
 void Driver::perform(const core::LinkTo& effect) {
@@ -405,9 +408,21 @@ void Driver::perform(const core::Commit& effect) {
   if (keeper_) keeper_->commit(record, effect.state);
 }
 
-void Driver::perform(const core::Evaluate& effect) {
-  const std::uint64_t samples = effect.final ? 0 : evaluate_samples_;
-  compute([this, effect, samples] {
+// One may wait for the compute thread: rounds may be faster than it for long, and each holds a
+// model. A newer one takes its place; the last of a run is the newest there will be.
+void Driver::perform(const core::Evaluate& evaluation) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (std::exchange(next_evaluation_, evaluation)) return;
+  }
+  const std::uint64_t some = evaluate_samples_;
+  compute([this, some] {
+    core::Evaluate effect;
+    {
+      const std::lock_guard lock(mutex_);
+      effect = *std::exchange(next_evaluation_, std::nullopt);
+    }
+    const std::uint64_t samples = effect.final ? 0 : some;
     const auto evaluated = evaluate_now(ModelUpdate{effect.after, 0, effect.parameters}, samples);
     if (cancel_.stop_requested()) return;
     if (!evaluated) {

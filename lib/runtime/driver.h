@@ -35,6 +35,7 @@
 #include "ports/transport.h"
 #include "runtime/cluster.h"
 #include "runtime/history.h"
+#include "runtime/outbox.h"
 #include "runtime/store_keeper.h"
 
 namespace skiptrain::runtime {
@@ -168,8 +169,8 @@ class Driver {
   void step(const core::Event& event);
   Status start_cluster(Machinery& machinery);
   void link_to(const std::vector<NodeId>& peers);
-  void save_directives(const std::vector<core::Directive>& all);
-  void directives_saved();
+  // `hold`: some are this node's own, and what it sends waits for them.
+  void save_directives(const std::vector<core::Directive>& all, bool hold);
   void arm_timer();
   // Runs `work` on the compute thread; bugs that throw there become NodeFailed. If it is cancelled
   // before it starts, or throws, `dropped` runs there instead.
@@ -203,10 +204,7 @@ class Driver {
   asio::steady_timer timer_;
   std::optional<Instant> armed_;      // when the timer goes off
   std::unique_ptr<Cluster> cluster_;  // loop thread
-  // Directives are passed on when they are durable: else a node that crashes between could give one
-  // stamp to two orders.
-  std::size_t directives_being_saved_ = 0;
-  std::vector<core::SendDirectives> directives_to_send_;
+  Outbox outbox_;
   WattHours intended_;  // of the Train that follows
   // Set before there was a keeper to save it.
   std::optional<core::BudgetRequested> early_budget_;
@@ -221,6 +219,7 @@ class Driver {
   std::shared_ptr<ports::EnergyMeter> meter_;
   std::shared_ptr<StoreKeeper> keeper_;  // null: nothing outlives the process
   std::optional<EvaluatedRound> last_evaluation_;
+  std::optional<core::Evaluate> next_evaluation_;  // waits for the compute thread
   double last_distance_ = 0.0;
   double last_loss_;
 

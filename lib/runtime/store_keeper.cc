@@ -1,5 +1,6 @@
 #include "runtime/store_keeper.h"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -139,8 +140,8 @@ void StoreKeeper::stop() {
 void StoreKeeper::run() {
   Lock lock(mutex_);
   while (!stopping_ && !final_error_) {
-    if (!has_work(now())) {
-      if (const auto due = next_due()) {
+    if (const Instant at = now(); !has_work(at)) {
+      if (const auto due = next_due(at)) {
         changed_.wait_until(lock, on_clock(*due));
       } else {
         changed_.wait(lock);
@@ -155,6 +156,8 @@ void StoreKeeper::run() {
   if (!final_error_) {
     if (unsaved_) save(lock);
     write_settings(lock);
+    // A disk that is full now has lost what was done last.
+    if (unsaved_ || !settings_.empty()) fatal_({ErrorCode::kResourceExhausted, last_error_});
   }
   answer_requests();
   if (intent_) {
@@ -182,10 +185,12 @@ bool StoreKeeper::has_work(Instant at) const {
   return wants_save(at) || !requests_.empty() || intent_ || (!settings_.empty() && may_try);
 }
 
-std::optional<Instant> StoreKeeper::next_due() const {
-  if (retry_at_) return retry_at_;
-  if (unsaved_ && written_) return *written_ + options_.interval;
-  return std::nullopt;
+// When there will be work although nobody says so; later than `at`, when there is none.
+std::optional<Instant> StoreKeeper::next_due(Instant at) const {
+  std::optional<Instant> due;
+  if (unsaved_) due = urgent_ || !written_ ? at : *written_ + options_.interval;
+  if (!settings_.empty()) due = at;
+  return due && retry_at_ ? std::max(*due, *retry_at_) : due;
 }
 
 void StoreKeeper::save(Lock& lock) {

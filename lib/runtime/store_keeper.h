@@ -84,7 +84,7 @@ class StoreKeeper {
 
   void run();
   bool has_work(Instant now) const;
-  std::optional<Instant> next_due() const;
+  std::optional<Instant> next_due(Instant at) const;
   bool wants_save(Instant now) const;
   // The functions that take the lock give it up while they write.
   void save(Lock& lock);

@@ -3,14 +3,17 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cstring>
 #include <memory>
+#include <random>
 
 namespace skiptrain::store {
 namespace {
 
-// Unique among the threads of this process and, by its id, among processes.
+// Unique among the threads of this process and, by its id, among processes. In a container every
+// start has the same id, so there is something random in it as well.
 std::string temp_path_beside(const std::string& path) {
-  static std::atomic<std::uint64_t> count = 0;
+  static std::atomic<std::uint64_t> count = std::random_device()();
   return path + std::string(kTempMark) + std::to_string(::getpid()) + "-" + std::to_string(++count);
 }
 
@@ -36,6 +39,10 @@ Status replace_file(Files& files, const std::string& path,
   if (!done) {
     const FileError error = done.error();
     (void)files.unlink(temp);  // the first error is the one to report
+    if (error.operation == FileOperation::kOpen && !is_full_disk(error)) {
+      return fail(ErrorCode::kUnavailable,
+                  path + ": a new file cannot be made beside it: " + std::strerror(error.number));
+    }
     return tl::unexpected<Error>(to_error(path, error));
   }
   done = files.sync_directory(folder_of(path));

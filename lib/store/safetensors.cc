@@ -255,7 +255,7 @@ Result<ModelFile> read_safetensors(Files& files, const std::string& path,
                                    const ParameterLayout* expected) {
   const auto file = files.open(path, OpenMode::kRead);
   if (!file) {
-    return fail(ErrorCode::kNotFound, path + ": " + to_string(file.error()));
+    return tl::unexpected<Error>(to_error(path, file.error()));
   }
   const auto size = (*file)->size();
   if (!size) return fail(ErrorCode::kInvalidArgument, path + ": is not a regular file");

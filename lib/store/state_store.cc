@@ -261,6 +261,10 @@ Result<std::optional<RecoveredModel>> StateStore::load_model(const ParameterLayo
       const auto as_it_is = read_safetensors(files_, path);
       if (as_it_is && as_it_is->checksummed) return tl::unexpected<Error>(file.error());
     }
+    // What cannot be read now may be intact: to take the one before it would throw it away.
+    if (!file && file.error().code == ErrorCode::kUnavailable) {
+      return tl::unexpected<Error>(file.error());
+    }
     std::string why;
     if (!file) {
       why = file.error().message;

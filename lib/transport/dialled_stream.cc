@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "transport/channel_args.h"
+#include "wire/peer_text.h"
 
 namespace skiptrain::transport {
 
@@ -24,7 +25,7 @@ void DialledStream::start(const wire::Hello& hello) {
 }
 
 void DialledStream::OnDone(const grpc::Status& status) {
-  closed(status.ok() ? "the peer ended the stream" : status.error_message());
+  closed(status.ok() ? "the peer ended the stream" : wire::peer_text(status.error_message()));
   gone(std::move(self_));
 }
 

@@ -8,6 +8,7 @@
 #include "transport/outgoing_update.h"
 #include "wire/frame_decoder.h"
 #include "wire/frame_encoder.h"
+#include "wire/peer_text.h"
 
 namespace skiptrain::transport {
 namespace {
@@ -74,7 +75,7 @@ void GossipCallOut::OnDone(const grpc::Status& status) {
   if (status.ok()) {
     answer = open_answer(response_);
   } else {
-    answer = fail(code_of(status.error_code()), status.error_message());
+    answer = fail(code_of(status.error_code()), wire::peer_text(status.error_message()));
   }
   if (!answer) {
     answer = fail(answer.error().code, "gossip with " + address_ + ": " + answer.error().message);

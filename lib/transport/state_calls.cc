@@ -5,6 +5,7 @@
 #include "transport/channel_args.h"
 #include "wire/frame_encoder.h"
 #include "wire/hello.h"
+#include "wire/peer_text.h"
 
 namespace skiptrain::transport {
 namespace {
@@ -110,7 +111,8 @@ void StateFetch::OnDone(const grpc::Status& status) {
     host_->gate().post(core::StateFetched{from_, *std::move(state_)});
   } else {
     if (error_.empty()) {
-      error_ = status.ok() ? "the answer ended before the state was whole" : status.error_message();
+      error_ = status.ok() ? "the answer ended before the state was whole"
+                           : wire::peer_text(status.error_message());
     }
     host_->gate().post(
         core::StateFetchFailed{from_, "state of " + host_->peer_label(from_) + ": " + error_});

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <utility>
 
+#include "wire/peer_text.h"
+
 namespace skiptrain::wire {
 namespace {
 
@@ -123,6 +125,10 @@ Result<core::DirectiveOrder> order_from_proto(const v1::Directive& directive) {
 }
 
 }  // namespace
+
+std::string peer_text(std::string_view text) {
+  return printable(text, kMaxDetailBytes);
+}
 
 std::string printable(std::string_view text, std::size_t limit) {
   if (text.size() > limit) {

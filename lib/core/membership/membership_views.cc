@@ -143,9 +143,13 @@ void Membership::on(const MemberListAnswered& event) {
   if (call == calls_.end()) return;
   const Call ended = std::move(call->second);
   calls_.erase(call);
-  // Also instead of an answer to a ping: see EarlierStartCalled.
+  // Also instead of an answer to a ping: see EarlierStartCalled. To a join such an answer says only
+  // what this node must be to be heard.
+  const Incarnation before = options_.incarnation;
   take_in(event.list);
-  if (ended.purpose == Call::Purpose::kJoin) join_call_ended(true, ended.address);
+  if (ended.purpose == Call::Purpose::kJoin) {
+    join_call_ended(options_.incarnation == before, ended.address);
+  }
   if (ended.purpose == Call::Purpose::kPushPull) send_what_it_lacks(event.list, ended.address);
 }
 

@@ -22,7 +22,7 @@ namespace {
 
 constexpr std::size_t kVictim = 0;
 constexpr std::size_t kNeighbour = 1;
-// Of the budget per crash; at about two the budget is spent near the end of the loop.
+// Of the budget per crash; so few that it is spent before the loop ends.
 constexpr double kBudgetRoundsPerCrash = 20;
 
 class CrashLoop {

@@ -66,7 +66,7 @@ Answer skipctl(const std::vector<std::string>& arguments, const RunOptions& opti
 
 TestCluster::TestCluster(std::size_t node_count) {
   const auto ports = free_ports(node_count);
-  for (const std::uint16_t port : ports) nodes_.push_back({port, {}, std::nullopt});
+  for (const std::uint16_t port : ports) nodes_.emplace_back().port = port;
   write_dataset(dir_ / "data");
   const std::string data = dir_ / "data";
   settings_ = {{"cluster.id", quoted("test-" + std::to_string(ports.front()))},
@@ -92,6 +92,11 @@ TestCluster::TestCluster(std::size_t node_count) {
   }
 }
 
+void TestCluster::place(std::size_t node, std::string host, std::vector<std::string> launcher) {
+  nodes_.at(node).host = std::move(host);
+  nodes_.at(node).launcher = std::move(launcher);
+}
+
 void TestCluster::find_each_other() {
   living_ = true;
   const std::string key = dir_ / "key";
@@ -100,11 +105,11 @@ void TestCluster::find_each_other() {
   set("membership.enabled", "true");
   set("membership.network", quoted("local"));
   set("membership.keyring", quoted(key));
-  set("membership.join", "[" + quoted("127.0.0.1:" + std::to_string(port(0))) + "]");
+  set("membership.join", "[" + quoted(address(0)) + "]");
   set("membership.expect", std::to_string(size()));
   set("data.shares", std::to_string(size()));
   for (std::size_t i = 0; i < size(); ++i) {
-    set(i, "node.address", quoted("127.0.0.1:" + std::to_string(port(i))));
+    set(i, "node.address", quoted(address(i)));
     set(i, "data.share", std::to_string(i));
   }
 }
@@ -129,8 +134,7 @@ std::string TestCluster::config(std::size_t node) const {
   std::string toml;
   for (const auto& [section, keys] : sections) toml += "[" + section + "]\n" + keys;
   for (std::size_t i = 0; i < nodes_.size() && !living_; ++i) {
-    toml += "[[cluster.nodes]]\nid = " + std::to_string(i) +
-            "\naddress = \"127.0.0.1:" + std::to_string(nodes_[i].port) +
+    toml += "[[cluster.nodes]]\nid = " + std::to_string(i) + "\naddress = \"" + address(i) +
             "\"\ncontrol = \"unix:" + socket(i) + "\"\n";
   }
   return toml;
@@ -143,7 +147,8 @@ void TestCluster::write_config(std::size_t node) const {
 void TestCluster::start(std::size_t node, const Launch& extra) {
   write_config(node);
   Launch launch = extra;
-  launch.command = {SKIPTRAIND, "--config", config_file(node)};
+  launch.command = nodes_.at(node).launcher;
+  launch.command.insert(launch.command.end(), {SKIPTRAIND, "--config", config_file(node)});
   launch.output_file = folder(node) + ".log";
   nodes_.at(node).process.reset();
   nodes_.at(node).process.emplace(launch);

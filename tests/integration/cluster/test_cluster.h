@@ -54,6 +54,8 @@ class TestCluster {
   std::size_t size() const { return nodes_.size(); }
   const TestDir& dir() const { return dir_; }
 
+  // Before all else: on another host, where commands run with `launcher` before them.
+  void place(std::size_t node, std::string host, std::vector<std::string> launcher);
   // Before start: nodes find each other through node 0, whose address the others know, and wait for
   // all of them before their first round. Gossip as on one machine, and one key for all.
   void find_each_other();
@@ -66,6 +68,9 @@ class TestCluster {
   std::string folder(std::size_t node) const { return dir_ / ("n" + std::to_string(node)); }
   std::string socket(std::size_t node) const { return folder(node) + "/control.sock"; }
   std::uint16_t port(std::size_t node) const { return nodes_.at(node).port; }
+  std::string address(std::size_t node) const {
+    return nodes_.at(node).host + ":" + std::to_string(port(node));
+  }
   void write_config(std::size_t node) const;
 
   void start(std::size_t node, const Launch& extra = {});
@@ -99,6 +104,8 @@ class TestCluster {
   using Settings = std::map<std::string, std::optional<std::string>>;
   struct Node {
     std::uint16_t port = 0;
+    std::string host = "127.0.0.1";
+    std::vector<std::string> launcher;
     Settings settings;
     std::optional<Process> process;
   };
