@@ -181,7 +181,7 @@ void check_living_topology(Document& document) {
     // For a moment two nodes may disagree about who is a member, and so about who sends to whom.
     if (config.round.rules.mode == core::RoundMode::kBarrier) {
       document.complain("round.mode",
-                        "\"barrier\" would wait for ever for an update that nobody "
+                        "would wait for ever for an update that nobody "
                         "sends, as neighbours change by the round and nodes come "
                         "and go; take deadline or async");
     }

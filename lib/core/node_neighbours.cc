@@ -110,9 +110,10 @@ void Node::on(const MemberGone& event) {
 void Node::on(const EdgeReceived& event) {
   if (!edges_) return;
   send(edges_->receive(event.message));
-  // It may have gone past a round that this node holds open for it, without having used the edge.
+  // If it has put the edge off, it does not use it in the round that this node holds open for it.
+  const EdgeClaim& claim = event.message.claim;
   Neighbour* peer = neighbours_.find(event.message.peer);
-  if (peer != nullptr && !is_async() && !edges_->uses(event.message.peer, round())) {
+  if (peer != nullptr && !is_async() && claim.wanted && claim.from > round()) {
     peer->in_edge = false;
   }
   update_links();

@@ -149,6 +149,7 @@ void TestCluster::start(std::size_t node, const Launch& extra) {
   Launch launch = extra;
   launch.command = nodes_.at(node).launcher;
   launch.command.insert(launch.command.end(), {SKIPTRAIND, "--config", config_file(node)});
+  launch.command.insert(launch.command.end(), extra.command.begin(), extra.command.end());
   launch.output_file = folder(node) + ".log";
   nodes_.at(node).process.reset();
   nodes_.at(node).process.emplace(launch);

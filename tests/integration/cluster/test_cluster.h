@@ -73,6 +73,7 @@ class TestCluster {
   }
   void write_config(std::size_t node) const;
 
+  // `extra`: further arguments, as its command, and environment.
   void start(std::size_t node, const Launch& extra = {});
   void start_all();
   Process& process(std::size_t node) { return *nodes_.at(node).process; }

@@ -115,5 +115,16 @@ TEST(EnergyBudgetTest, MoreRoundsThanAnIntegerHoldsAreAsManyAsItHolds) {
   EXPECT_EQ(budget.affordable_rounds(), std::numeric_limits<std::uint64_t>::max());
 }
 
+// Battery gauges are coarser than a round, and a counter in a virtual machine may stand still.
+TEST(EnergyBudgetTest, AMeterThatReadsNothingDoesNotMakeRoundsFree) {
+  EnergyBudget budget(WattHours(10), WattHours(2));
+  budget.charge_round();
+  budget.settle_round(WattHours(0));
+  EXPECT_DOUBLE_EQ(budget.cost_per_round().value(), 2.0);
+  EXPECT_EQ(budget.affordable_rounds_left(), 5u);
+  budget.set_budget(WattHours(0));
+  EXPECT_FALSE(budget.can_afford_round());
+}
+
 }  // namespace
 }  // namespace skiptrain::core

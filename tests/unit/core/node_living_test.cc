@@ -112,6 +112,52 @@ TEST(LivingNodeTest, AMemberThatIsGoneIsNotWaitedForAndItsLinkGoes) {
   EXPECT_EQ(only<Mix>(gone).inputs.size(), 2u);
 }
 
+// Its answer came after both had begun the round, so it used the edge in no round yet. In a barrier
+// nothing else would end this wait.
+TEST(LivingNodeTest, ARoundIsNotHeldOpenForAnEdgeThatTheOtherEndPutsOff) {
+  NodeOptions options = living_options();
+  options.rules.mode = RoundMode::kBarrier;
+  LivingHarness h(options);
+  h.ready();
+  h.want({2, 3});
+  h.connect(2);
+  h.connect(3);
+  h.claim(2, 0);
+  h.claim(3, 0);
+  h.receive(2, 0);
+  EXPECT_EQ(h.node().phase(), Phase::kExchanging) << "3 is waited for";
+  const Effects put_off = h.claim(3, 4);
+  EXPECT_EQ(only<Mix>(put_off).inputs.size(), 2u);
+}
+
+TEST(LivingNodeTest, EdgesThatComeDuringAnAsynchronousRoundLeaveTheOwnModelItsWeight) {
+  NodeOptions options = living_options();
+  options.rules.mode = RoundMode::kAsync;
+  LivingHarness h(options);
+  h.ready();
+  h.want({2});
+  h.connect(2);
+  h.claim(2, 0);
+  ASSERT_EQ(h.node().phase(), Phase::kExchanging);
+  h.want({2, 3, 4, 5});
+  for (const std::uint64_t peer : {3u, 4u, 5u}) {
+    h.connect(peer);
+    h.claim(peer, 0);
+  }
+  Effects last;
+  for (const std::uint64_t peer : {3u, 4u, 5u}) {
+    if (h.node().phase() != Phase::kExchanging) break;
+    last = h.receive(peer, 0, 1.0f, 1);
+  }
+  if (!has<Mix>(last)) last = h.receive(2, 0, 1.0f, 1);
+  double sum = 0;
+  for (const MixInput& input : only<Mix>(last).inputs) {
+    EXPECT_GE(input.weight, 0.0) << "of node " << input.from;
+    sum += input.weight;
+  }
+  EXPECT_NEAR(sum, 1.0, 1e-12);
+}
+
 // Else a node that is left alone for a moment would run through the whole run.
 TEST(LivingNodeTest, WithoutNeighboursItHoldsEachRound) {
   LivingHarness h;

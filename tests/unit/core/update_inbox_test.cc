@@ -124,5 +124,16 @@ TEST(UpdateInboxDeathTest, TheClockNeverGoesBack) {
   EXPECT_DEATH(inbox.advance_to(Round(3)), "never goes back");
 }
 
+TEST(UpdateInboxTest, ForgetsWhatCameFromThoseThatAreNoNeighboursAnyMore) {
+  UpdateInbox inbox = inbox_at(4);
+  inbox.accept(kA, update(4));
+  inbox.accept(kA, update(5));
+  inbox.accept(kB, update(4));
+  inbox.keep_only({kB});
+  EXPECT_FALSE(inbox.has(kA));
+  EXPECT_TRUE(inbox.has(kB));
+  EXPECT_EQ(inbox.held(), 1u);
+}
+
 }  // namespace
 }  // namespace skiptrain::core

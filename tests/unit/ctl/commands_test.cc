@@ -56,6 +56,12 @@ TEST_F(CommandTest, HealthSaysWhyAndHowBad) {
   EXPECT_EQ(degraded.exit, ExitCode::kDegraded);
   EXPECT_THAT(degraded.out, HasSubstr("another run"));
   EXPECT_EQ(ask({"health", "-o", "json"}).json()["health"], "degraded");
+  node.peers.mutable_neighbours(0)->set_link(v1::LINK_STATE_CONNECTED);
+  EXPECT_EQ(ask({"health"}).exit, ExitCode::kOk);
+  node.status.set_store_error("no space left on device");
+  EXPECT_THAT(ask({"health"}).out, HasSubstr("cannot be written: no space left"));
+  EXPECT_EQ(ask({"health"}).exit, ExitCode::kDegraded);
+  node.status.clear_store_error();
   node.status.set_phase(v1::PHASE_WARMING_UP);
   EXPECT_EQ(ask({"health"}).exit, ExitCode::kPrecondition);
   node.status.set_phase(v1::PHASE_FAILED);

@@ -229,6 +229,15 @@ TEST(LivingConfigTest, IsTheOnlyOneThatItListsAndKnowsItsDefaults) {
   EXPECT_EQ(*again, *config);
 }
 
+TEST(LivingConfigTest, ABarrierNeedsEdgesThatBothEndsAgreeOn) {
+  const auto with = [](const std::string& topology) {
+    return living("id = \"c\"\n", "id = \"c\"\ntopology = \"" + topology + "\"\n") +
+           "[round]\nmode = \"barrier\"\n";
+  };
+  EXPECT_TRUE(parse(with("rings:3")));
+  EXPECT_THAT(refusal(with("epidemic:2")), HasSubstr("round.mode = \"barrier\": would wait"));
+}
+
 TEST(LivingConfigTest, NodesOfOneRunShareTheTopologyAndNotTheirIds) {
   const Fingerprint ours = run_fingerprint(*parse(kLivingToml));
   EXPECT_EQ(run_fingerprint(*parse(living("id = 7", "id = 8"))), ours);

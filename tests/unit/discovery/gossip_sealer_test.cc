@@ -102,6 +102,16 @@ TEST_F(GossipSealerTest, TheFloorHoldsForEveryKind) {
   EXPECT_EQ(bob_.open_announcement(*announcement).error().reason, DropReason::kEarlierStart);
 }
 
+// Its state was lost, and with it how often it had started: others say so, and it goes on as more.
+TEST_F(GossipSealerTest, WhoGoesOnAsALaterStartIsHeardAgain) {
+  bob_.raise_floor(NodeId(1), Incarnation(7));
+  EXPECT_FALSE(bob_.open_packet(*alice_.seal_packet(ping_from(1, 1))));
+  alice_.restart_as(Incarnation(8));
+  EXPECT_TRUE(bob_.open_packet(*alice_.seal_packet(ping_from(1, 1))));
+  EXPECT_TRUE(bob_.open_call(*alice_.seal_call(core::ReliablePing{NodeId(1), NodeId(2)})));
+  EXPECT_TRUE(bob_.open_announcement(*alice_.seal_announcement(wire::test_claim(1))));
+}
+
 // A call that waited long for its connection is not behind the packets sent meanwhile.
 TEST_F(GossipSealerTest, ALateCallIsNotTakenForAReplay) {
   const auto call = alice_.seal_call(core::ReliablePing{NodeId(1), NodeId(2)});

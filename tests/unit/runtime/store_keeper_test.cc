@@ -2,6 +2,8 @@
 #include "runtime/store_keeper.h"
 
 #include <atomic>
+#include <ctime>
+#include <thread>
 
 #include <gtest/gtest.h>
 
@@ -140,6 +142,31 @@ TEST_F(StoreKeeperTest, AFullDiskRefusesIntentsAndIsTriedAgain) {
   EXPECT_EQ(k->checkpoint().get()->round, Round(1));
   EXPECT_EQ(k->report().last_error, "");
   EXPECT_EQ(fatal, 0);
+}
+
+// With nothing left to write it must not ask the disk again and again.
+TEST_F(StoreKeeperTest, AFullDiskDoesNotKeepTheProcessorBusy) {
+  auto k = keeper(1h);
+  k->begin(state(0));
+  ASSERT_TRUE(eventually([&] { return log->has("save 0"); }));
+  log->fail_with(ErrorCode::kResourceExhausted);
+  std::atomic<int> refused = 0;
+  k->record_intent(Round(0), WattHours(1), [&](const Status& s) { refused += s ? 0 : 1; });
+  ASSERT_TRUE(eventually([&] { return refused == 1; }));
+  std::this_thread::sleep_for(1100ms);  // past the time to try again
+  const std::clock_t before = std::clock();
+  std::this_thread::sleep_for(300ms);
+  EXPECT_LT(static_cast<double>(std::clock() - before) / CLOCKS_PER_SEC, 0.1);
+}
+
+TEST_F(StoreKeeperTest, ADiskThatIsFullAtTheEndIsAnError) {
+  auto k = keeper(1h);
+  k->begin(state(0));
+  ASSERT_TRUE(eventually([&] { return log->has("save 0"); }));
+  k->commit(record(0), state(1));
+  log->fail_with(ErrorCode::kResourceExhausted);
+  k->stop();
+  EXPECT_EQ(fatal, 1);
 }
 
 TEST_F(StoreKeeperTest, AnyOtherErrorIsFinal) {

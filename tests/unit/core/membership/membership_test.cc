@@ -155,6 +155,34 @@ TEST_F(MembershipTest, APingAnsweredWithALaterStartOfThisNodeSupersedesIt) {
   EXPECT_EQ(count<Superseded>(node_.step(MemberListAnswered{call, list}, now_)), 1u);
 }
 
+// The clock was lost along with the state. The seed's answer says no more than that.
+TEST(MembershipJoinTest, AJoinThatOnlyTaughtANodeItsIncarnationIsTriedAgain) {
+  Membership node({.id = NodeId(1), .incarnation = Incarnation(1), .info = info_of(1)});
+  Instant now{1h};
+  node.start(now);
+  const auto call_of = [](const MembershipEffects& effects) -> std::optional<std::uint64_t> {
+    for (const auto& effect : effects) {
+      if (const auto* call = std::get_if<CallMemberList>(&effect)) return call->call;
+    }
+    return std::nullopt;
+  };
+  const auto first = call_of(node.step(SeedsResolved{{"10.0.0.2:7000"}}, now));
+  ASSERT_TRUE(first);
+  const MemberList answer{NodeId(2), false, {}, {claim(1, MemberState::kAlive, 9, 0, 1)}};
+  bool raised = false;
+  for (const auto& effect : node.step(MemberListAnswered{*first, answer}, now)) {
+    raised |= std::holds_alternative<IncarnationRaised>(effect);
+    EXPECT_FALSE(std::holds_alternative<ClusterJoined>(effect));
+  }
+  EXPECT_TRUE(raised);
+  std::optional<std::uint64_t> second;
+  for (int i = 0; i < 100 && !second; ++i) {
+    now += 100ms;
+    second = call_of(node.step(Tick{}, now));
+  }
+  EXPECT_TRUE(second);
+}
+
 TEST_F(MembershipTest, WhoAnswersNothingIsSuspectedThenFailed) {
   const auto effects = run_for(120s);
   EXPECT_GT(count<CallReliablePing>(effects), 0u);
