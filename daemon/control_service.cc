@@ -92,7 +92,7 @@ void ControlService::fill_from_node(const core::Node& node, v1::GetStatusRespons
   response.set_train_rounds(node.train_rounds());
   response.set_energy_spent_wh(node.energy().spent().value());
   if (const auto budget = node.energy().budget()) response.set_budget_wh(budget->value());
-  response.set_neighbours(node.neighbours().degree());
+  response.set_neighbours(static_cast<std::uint32_t>(node.neighbours().linked().size()));
   response.set_neighbours_connected(
       static_cast<std::uint32_t>(node.neighbours().connected().size()));
   if (const auto waiting = node.waiting()) {
