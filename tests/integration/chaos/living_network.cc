@@ -150,7 +150,12 @@ std::vector<double> LivingNetwork::figures(const Nodes& nodes, const char* figur
                                            std::uint64_t first) const {
   std::vector<double> values;
   for (const std::size_t node : nodes) {
-    for (const Json& round : cluster_.rounds(node)) {
+    // Not the whole history, which may be long.
+    const std::uint64_t now = cluster_.round(node);
+    const std::string last = std::to_string(now > first ? now - first + 1 : 1);
+    const Json answer = cluster_.ask(node, {"rounds", "--last", last}).json;
+    if (!answer.is_object()) continue;
+    for (const Json& round : answer.at("rounds")) {
       if (round.at("round") < first || round.at("caught_up")) continue;
       values.push_back(round.at(figure));
     }

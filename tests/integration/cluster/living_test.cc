@@ -112,6 +112,32 @@ TEST(LivingClusterTest, ANodeThatLostItsStateIsLetInAgain) {
   })) << cluster.describe();
 }
 
+// Nor does its clock tell that it has started before: it is behind that of the earlier start.
+TEST(LivingClusterTest, ANodeThatLostItsStateAndItsClockIsLetInAgain) {
+#ifdef __SANITIZE_ADDRESS__
+  GTEST_SKIP() << "AddressSanitizer does not let another library come before it";
+#endif
+  constexpr std::size_t kVictim = 1;
+  TestCluster cluster(3);
+  make_endless(cluster);
+  cluster.start(0);
+  cluster.start(2);
+  cluster.start(kVictim,
+                {.command = {}, .output_file = "", .environment = {{"LD_PRELOAD", LATE_CLOCK}}});
+  ASSERT_TRUE(cluster.wait_for_round(0, 5)) << cluster.describe();
+  const Json first_start = cluster.member(0, kVictim).at("incarnation");
+  cluster.process(kVictim).signal(SIGKILL);
+  cluster.process(kVictim).wait();
+  ASSERT_EQ(run({"/bin/rm", "-r", cluster.folder(kVictim)}).exit, (Exit{0, 0}));
+  cluster.start(kVictim);
+  EXPECT_TRUE(eventually([&] { return takes_part(cluster, kVictim, 2); })) << cluster.describe();
+  EXPECT_TRUE(eventually([&] {
+    return cluster.all_see({0, 2}, kVictim, "alive");
+  })) << cluster.describe();
+  EXPECT_GT(cluster.member(0, kVictim).at("incarnation"), first_start);
+  EXPECT_NE(cluster.log(kVictim).find("going on as incarnation"), std::string::npos);
+}
+
 TEST(LivingClusterTest, ALateJoinerTakesPartAtTheCurrentRound) {
   constexpr std::size_t kLate = 3;
   TestCluster cluster(4);
