@@ -48,6 +48,7 @@ TEST_F(ChaosTest, HalvesGoOnApartAndAreOneAgain) {
   EXPECT_GT(figures.rounds_apart, 0u);
   EXPECT_LE(figures.one_view_after, 60 + kSlackSeconds);  // two push/pull intervals
   EXPECT_FALSE(figures.rolled_back);
+  EXPECT_GT(figures.jumps, 0u);
 }
 
 TEST_F(ChaosTest, ALateJoinerIsInStepWithinTwoRounds) {

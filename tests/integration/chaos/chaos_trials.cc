@@ -42,10 +42,11 @@ void print_unrest(Seconds duration) {
 
 void print_partition(std::uint64_t rounds) {
   const PartitionFigures figures = try_partition(kNodes, rounds);
-  std::printf("%llu rounds apart: one view %.1f s after the cut, in step %llu rounds later, %s\n",
-              Count{figures.rounds_apart}, figures.one_view_after,
-              Count{figures.leader_in_step - figures.leader_at_view},
-              figures.rolled_back ? "ROLLED BACK" : "nothing rolled back");
+  std::printf(
+      "%llu rounds apart: one view %.1f s after the cut, in step %llu rounds later (%zu jumps), "
+      "%s\n",
+      Count{figures.rounds_apart}, figures.one_view_after, Count{figures.rounds_to_step},
+      figures.jumps, figures.rolled_back ? "ROLLED BACK" : "nothing rolled back");
 }
 
 void print_join(std::uint64_t rounds) {

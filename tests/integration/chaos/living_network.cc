@@ -122,6 +122,21 @@ std::size_t LivingNetwork::lines_with(const Nodes& nodes, const std::string& tex
   return count;
 }
 
+std::vector<std::uint64_t> LivingNetwork::jumps(const Nodes& nodes, double since) const {
+  const std::string mark = "caught up: at round ";
+  std::vector<std::uint64_t> rounds;
+  for (const std::size_t node : nodes) {
+    std::istringstream log(cluster_.log(node));
+    for (std::string line; std::getline(log, line);) {
+      const std::size_t at = line.find(mark);
+      if (at == std::string::npos) continue;
+      const auto time = time_of(line);
+      if (time && *time >= since) rounds.push_back(std::stoull(line.substr(at + mark.size())));
+    }
+  }
+  return rounds;
+}
+
 bool LivingNetwork::sees_alive(std::size_t node, std::size_t members) const {
   const Json answer = cluster_.ask(node, {"members"}).json;
   if (!answer.is_object()) return false;

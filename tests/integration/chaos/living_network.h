@@ -50,6 +50,9 @@ class LivingNetwork {
   // Lines with `text` in the logs of these nodes since `since`.
   std::size_t lines_with(const Nodes& nodes, const std::string& text, double since) const;
 
+  // The rounds that these nodes have jumped to since `since`, one after the other.
+  std::vector<std::uint64_t> jumps(const Nodes& nodes, double since) const;
+
   bool sees_alive(std::size_t node, std::size_t members) const;
   bool all_see_alive(const Nodes& nodes, std::size_t members) const;
   std::vector<std::uint64_t> rounds_of(const Nodes& nodes) const;

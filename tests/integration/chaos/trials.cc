@@ -38,15 +38,6 @@ std::uint64_t highest(const std::vector<std::uint64_t>& rounds) {
   return *std::ranges::max_element(rounds);
 }
 
-// Whether none of them is more than a round behind another, as they are when they wait for each
-// other. The nodes are asked in turn while they go on, so the first is asked again at the end.
-bool are_in_step(const LivingNetwork& living, const Nodes& nodes) {
-  const auto rounds = living.rounds_of(nodes);
-  const std::uint64_t passed = living.rounds_of({nodes.front()}).front() - rounds.front();
-  const auto [low, high] = std::ranges::minmax(rounds);
-  return high - low <= passed + 1;
-}
-
 }  // namespace
 
 DeathFigures try_deaths(std::size_t nodes, Death death, std::size_t tries, std::uint64_t seed) {
@@ -128,10 +119,14 @@ PartitionFigures try_partition(std::size_t nodes, std::uint64_t rounds) {
   require(eventually([&] { return living.all_see_alive(living.all(), nodes); }, kLong), living,
           "the views do not become one");
   figures.one_view_after = unix_seconds() - since;
-  figures.leader_at_view = highest(living.rounds_of(living.all()));
-  require(eventually([&] { return are_in_step(living, living.all()); }, kLong), living,
+  const std::uint64_t leader = highest(living.rounds_of(living.all()));
+  // Whoever is still behind by then will have jumped.
+  require(living.all_reach(living.all(), leader + 3 * kWarmRounds, kLong), living,
           "the halves do not get in step");
-  figures.leader_in_step = highest(living.rounds_of(living.all()));
+  for (const std::uint64_t round : living.jumps(living.all(), since)) {
+    ++figures.jumps;
+    if (round > leader) figures.rounds_to_step = std::max(figures.rounds_to_step, round - leader);
+  }
   for (const std::size_t node : living.all()) {
     const Json history = living.cluster().rounds(node);
     for (std::size_t i = 1; i < history.size(); ++i) {
@@ -152,6 +147,7 @@ JoinFigures try_join(std::size_t nodes, std::uint64_t rounds) {
   JoinFigures figures;
   figures.median_round_before = median(living.figures(others, "round_seconds", first));
   figures.behind = living.cluster().round(0);
+  const double started = unix_seconds();
   living.cluster().start(joiner);
   const auto taking_part = [&]() -> std::optional<Json> {
     std::uint64_t jumped_to = 0;
@@ -165,6 +161,9 @@ JoinFigures try_join(std::size_t nodes, std::uint64_t rounds) {
     }
     return std::nullopt;
   };
+  require(living.all_said({0}, "(node-" + std::to_string(joiner) + ") joined", started).has_value(),
+          living, "nobody hears of the joiner");
+  const std::uint64_t heard_of_at = living.cluster().round(0);
   require(eventually([&] { return taking_part().has_value(); }, kLong), living,
           "the joiner does not take part");
   const std::uint64_t part_from = (*taking_part()).at("round");
@@ -173,12 +172,11 @@ JoinFigures try_join(std::size_t nodes, std::uint64_t rounds) {
   for (const std::size_t node : others) {
     for (const Json& round : living.cluster().rounds(node)) {
       const std::uint64_t number = round.at("round");
-      if (number >= figures.behind && number < part_from) {
-        joining.push_back(round.at("round_seconds"));
-      }
+      if (number >= heard_of_at && number < part_from) joining.push_back(round.at("round_seconds"));
     }
   }
-  figures.median_round_joining = median(joining);
+  // In rounds of some milliseconds it may have taken part before the question was answered.
+  figures.median_round_joining = joining.empty() ? figures.median_round_before : median(joining);
   figures.median_round_after = median(living.figures(others, "round_seconds", part_from));
   return figures;
 }

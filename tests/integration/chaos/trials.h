@@ -32,8 +32,8 @@ UnrestFigures try_unrest(std::size_t nodes, double lost_share, std::size_t hogs,
 struct PartitionFigures {
   std::uint64_t rounds_apart = 0;    // between the halves before the cut ended
   double one_view_after = 0;         // seconds from the end of the cut
-  std::uint64_t leader_at_view = 0;  // the largest round of all when the views were one
-  std::uint64_t leader_in_step = 0;  // and when all were in step, that is within one round
+  std::uint64_t rounds_to_step = 0;  // from there to the last round that some node had to jump to
+  std::size_t jumps = 0;             // of all nodes together
   bool rolled_back = false;          // a round of some node came twice or went back
 };
 PartitionFigures try_partition(std::size_t nodes, std::uint64_t rounds);
@@ -43,7 +43,7 @@ struct JoinFigures {
   std::uint64_t behind = 0;          // rounds, of the joiner when it started
   std::uint64_t rounds_to_step = 0;  // from where it jumped to until it mixed with a neighbour
   double median_round_before = 0;    // seconds, of the others
-  double median_round_joining = 0;   // from its start until it took part
+  double median_round_joining = 0;   // from when they heard of it until it took part
   double median_round_after = 0;     // once it took part
 };
 JoinFigures try_join(std::size_t nodes, std::uint64_t rounds);
