@@ -86,7 +86,10 @@ void Membership::on_self_claim(const MemberClaim& claim) {
 void Membership::refute(MemberVersion at_least) {
   Member& own = table_.self();
   MemberVersion next = std::max(at_least, own.version);
-  if (next.refutation < std::numeric_limits<std::uint32_t>::max()) {
+  // A start that this one knows nothing of is no start of its own to go on with: what was sealed
+  // then has used up its sequence numbers.
+  const bool forgotten = next.incarnation > own.version.incarnation;
+  if (!forgotten && next.refutation < std::numeric_limits<std::uint32_t>::max()) {
     ++next.refutation;
   } else if (next.incarnation.value() < std::numeric_limits<std::uint64_t>::max()) {
     next = {Incarnation(next.incarnation.value() + 1), 0};

@@ -171,7 +171,10 @@ TEST(MembershipJoinTest, AJoinThatOnlyTaughtANodeItsIncarnationIsTriedAgain) {
   const MemberList answer{NodeId(2), false, {}, {claim(1, MemberState::kAlive, 9, 0, 1)}};
   bool raised = false;
   for (const auto& effect : node.step(MemberListAnswered{*first, answer}, now)) {
-    raised |= std::holds_alternative<IncarnationRaised>(effect);
+    if (const auto* higher = std::get_if<IncarnationRaised>(&effect)) {
+      raised = true;
+      EXPECT_EQ(higher->incarnation, Incarnation(10)) << "9 has used up its sequence numbers";
+    }
     EXPECT_FALSE(std::holds_alternative<ClusterJoined>(effect));
   }
   EXPECT_TRUE(raised);
