@@ -34,7 +34,8 @@ class SourceTest : public DataFilesTest {
     EXPECT_THAT(source.error().message, HasSubstr(part));
   }
   // The labels of both parts of what is found in the folder.
-  void expect_labels(Format format, const ByteString& train, const ByteString& test) const {
+  void expect_labels(Format format, const std::vector<Label>& train,
+                     const std::vector<Label>& test) const {
     const auto source = find_source(folder());
     ASSERT_TRUE(source) << source.error().message;
     EXPECT_EQ(source->format, format);
