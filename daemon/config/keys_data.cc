@@ -53,9 +53,9 @@ Key<Config> array_keys(std::string path, Get get, std::string meaning) {
   return key;
 }
 
-}  // namespace
+using List = std::vector<Key<Config>>;
 
-void append_data(std::vector<Key<Config>>& list) {
+void append_files(List& list) {
   list.push_back(shared(choice<Config>(
       "data.format", [](auto& c) -> auto& { return c.data.format; },
       std::span<const data::Format>(data::kFormats),
@@ -92,6 +92,9 @@ void append_data(std::vector<Key<Config>>& list) {
   list.push_back(shared(text<Config>(
       "data.label_column", [](auto& c) -> auto& { return c.data.label_column; }, a_column,
       "csv only: the column of labels, whole numbers or names; all others are features")));
+}
+
+void append_share(List& list) {
   list.push_back(shared(text<Config>(
       "data.partition", [](auto& c) -> auto& { return c.data.partition; }, a_partition,
       "whose share is ours: iid, shards:K (K from 1 to 10000), dirichlet:ALPHA (0.001 to 1000000), "
@@ -119,6 +122,13 @@ void append_data(std::vector<Key<Config>>& list) {
       "data.std", [](auto& c) -> auto& { return c.data.std; },
       NumberRange{.min = 0.0, .min_excluded = true, .text = "a number above 0"},
       "greater than 0; for cifar-10 0.2516, for cifar-100 0.2682")));
+}
+
+}  // namespace
+
+void append_data(std::vector<Key<Config>>& list) {
+  append_files(list);
+  append_share(list);
 }
 
 }  // namespace skiptrain::daemon

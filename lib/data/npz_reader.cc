@@ -157,30 +157,36 @@ Status keep_rows(const Member& member, const std::vector<std::uint32_t>& rows,
   return {};
 }
 
-Result<Member> open_member(const NpzFile& npz, zip* archive, const std::string& key) {
-  const auto& keys = npz.keys();
-  if (std::find(keys.begin(), keys.end(), key) == keys.end()) {
-    return fail(ErrorCode::kNotFound,
-                npz.path() + ": there is no array \"" + key + "\"; " +
-                    (keys.empty() ? "it holds none" : "it holds " + key_list(keys)));
-  }
-  const std::string file = key + std::string(kSuffix);
-  Member member{.name = npz.path() + ": " + file};
+Result<Member> open_member(zip* archive, std::uint64_t index, std::string name) {
+  Member member{.name = std::move(name)};
   zip_stat_t entry;
   zip_stat_init(&entry);
-  if (zip_stat(archive, file.c_str(), 0, &entry) != 0) {
+  if (zip_stat_index(archive, index, 0, &entry) != 0) {
     return fail(ErrorCode::kCorrupt, member.name + ": " + zip_strerror(archive));
   }
   if (auto packing = check_packing(entry, member.name); !packing) {
     return tl::unexpected<Error>(packing.error());
   }
   member.unpacked_bytes = entry.size;
-  member.file.reset(zip_fopen_index(archive, entry.index, 0));
+  member.file.reset(zip_fopen_index(archive, index, 0));
   if (!member.file) {
     return fail(ErrorCode::kCorrupt, member.name + ": cannot be read: " + zip_strerror(archive));
   }
   if (auto header = read_header(member); !header) return tl::unexpected<Error>(header.error());
   return member;
+}
+
+Result<Member> find_member(const NpzFile& npz, zip* archive,
+                           const std::vector<std::uint64_t>& indices, const std::string& key) {
+  const auto& keys = npz.keys();
+  const auto found = std::find(keys.begin(), keys.end(), key);
+  if (found == keys.end()) {
+    return fail(ErrorCode::kNotFound,
+                npz.path() + ": there is no array \"" + key + "\"; " +
+                    (keys.empty() ? "it holds none" : "it holds " + key_list(keys)));
+  }
+  return open_member(archive, indices[static_cast<std::size_t>(found - keys.begin())],
+                     npz.path() + ": " + key + std::string(kSuffix));
 }
 
 }  // namespace
@@ -220,18 +226,19 @@ Result<NpzFile> NpzFile::open(const std::string& path) {
       return fail(ErrorCode::kCorrupt, path + ": holds " + std::string(name) + " twice");
     }
     npz.keys_.emplace_back(name.substr(0, name.size() - kSuffix.size()));
+    npz.indices_.push_back(static_cast<std::uint64_t>(i));
   }
   return npz;
 }
 
 Result<ArrayType> NpzFile::type_of(const std::string& key) const {
-  auto member = open_member(*this, archive_.get(), key);
+  auto member = find_member(*this, archive_.get(), indices_, key);
   if (!member) return tl::unexpected<Error>(member.error());
   return std::move(member->type);
 }
 
 Result<Array> NpzFile::read(const std::string& key) const {
-  auto member = open_member(*this, archive_.get(), key);
+  auto member = find_member(*this, archive_.get(), indices_, key);
   if (!member) return tl::unexpected<Error>(member.error());
   const auto values = make_room(*member, member->type.byte_count());
   if (!values) return tl::unexpected<Error>(values.error());
@@ -243,7 +250,7 @@ Result<Array> NpzFile::read(const std::string& key) const {
 
 Result<Array> NpzFile::read_rows(const std::string& key,
                                  const std::vector<std::uint32_t>& rows) const {
-  auto member = open_member(*this, archive_.get(), key);
+  auto member = find_member(*this, archive_.get(), indices_, key);
   if (!member) return tl::unexpected<Error>(member.error());
   ArrayType type = member->type;
   if (type.shape.empty() || (!rows.empty() && rows.back() >= type.row_count())) {

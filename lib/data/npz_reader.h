@@ -50,6 +50,7 @@ class NpzFile {
 
   std::string path_;
   std::vector<std::string> keys_;
+  std::vector<std::uint64_t> indices_;  // in the archive, of each key
   std::unique_ptr<zip, Close> archive_;
 };
 
