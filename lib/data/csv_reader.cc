@@ -89,7 +89,9 @@ class Records {
     field.clear();
     rest_.remove_prefix(std::min(rest_.find_first_not_of(" \t"), rest_.size()));
     if (rest_.starts_with('"')) return take_quoted(field);
-    std::string_view text = rest_.substr(0, rest_.find_first_of(",\n"));
+    const auto end =
+        std::find_if(rest_.begin(), rest_.end(), [](char c) { return c == ',' || c == '\n'; });
+    std::string_view text = rest_.substr(0, static_cast<std::size_t>(end - rest_.begin()));
     rest_.remove_prefix(text.size());
     if (text.ends_with('\r') && !rest_.starts_with(',')) text.remove_suffix(1);
     text = trimmed(text);
