@@ -165,10 +165,6 @@ Result<Learners> make_learners(const SimPlan& plan, const SharedData::Sets& sets
   return learners;
 }
 
-std::size_t bytes_of(const data::Dataset& dataset) {
-  return dataset.pixels.size() + dataset.labels.size();
-}
-
 Result<PreparedRun> prepare_learning(const SimOptions& options, const SimPlan& plan,
                                      SharedData& data) {
   const daemon::Config& config = plan.config;
@@ -180,7 +176,7 @@ Result<PreparedRun> prepare_learning(const SimOptions& options, const SimPlan& p
       daemon::trainer_options(config, sets->train->shape, sets->train->classes).model);
   if (!layout) return tl::unexpected(layout.error());
   const std::size_t parameters = layout->parameter_count();
-  const std::size_t data_bytes = bytes_of(*sets->train) + bytes_of(*sets->test);
+  const std::size_t data_bytes = sets->train->byte_count() + sets->test->byte_count();
   if (auto fits = check_memory(plan, parameters, data_bytes, !options.checkpoint.empty()); !fits) {
     return tl::unexpected(fits.error());
   }

@@ -40,7 +40,7 @@ void add_workload_flags(CLI::App& command, TestbedOptions& o, std::string& polic
   add_rules_flags(command, o.rules);
   add("--topology", o.topology, core::kStaticTopologySpecs);
   add("--model", o.model, "gn-lenet, femnist-cnn, lenet5 or mlp");
-  add("--dataset", o.dataset, "Folder with IDX, CIFAR-10 or CIFAR-100 files, plain or .gz");
+  add("--dataset", o.dataset, "Folder with IDX or CIFAR files, .npy, .npz or .csv");
   add("--partition", o.partition, "iid, shards:K or dirichlet:ALPHA");
   add("--local-steps", o.local_steps, "Minibatches per train round");
   add("--batch-size", o.batch_size, "Samples per minibatch");

@@ -38,7 +38,9 @@ Result<daemon::DataSettings> data_settings(const TestbedOptions& options) {
       {&settings.train_images, &source->train.images},
       {&settings.train_labels, &source->train.labels},
       {&settings.test_images, &source->test.images},
-      {&settings.test_labels, &source->test.labels}};
+      {&settings.test_labels, &source->test.labels},
+      {&settings.train_file, &source->train_file},
+      {&settings.test_file, &source->test_file}};
   for (const auto& [field, path] : paths) {
     if (!path->empty()) *field = fs::absolute(*path);
   }

@@ -222,31 +222,50 @@ void check_topology(Document& document) {
   config.cluster.graph = *std::move(graph);
 }
 
+// The keys that name a format's files.
+struct DataFileKeys {
+  std::vector<std::string_view> keys;
+  std::string needed;  // what one of them must be, for a message
+  std::string places;  // all of them
+};
+
+DataFileKeys data_file_keys(data::Format format, const std::string& name) {
+  switch (format) {
+    case data::Format::kIdx:
+    case data::Format::kNpy:
+      return {{"data.train_images", "data.train_labels", "data.test_images", "data.test_labels"},
+              format == data::Format::kIdx ? "IDX file, plain or gzip" : "file .npy of NumPy",
+              "data.train_images, data.train_labels, data.test_images and data.test_labels"};
+    case data::Format::kNpz:
+    case data::Format::kCsv:
+      return {{"data.train_file", "data.test_file"},
+              format == data::Format::kNpz ? "file .npz of NumPy" : "CSV file",
+              "data.train_file and data.test_file"};
+    case data::Format::kCifar10:
+    case data::Format::kCifar100:
+      break;
+  }
+  return {{"data.directory"}, "the folder with the files of " + name, "found in data.directory"};
+}
+
 // Which keys name the data's files depends on their format.
 void check_data_files(Document& document) {
-  constexpr std::array<std::string_view, 4> kIdxKeys = {"data.train_images", "data.train_labels",
-                                                        "data.test_images", "data.test_labels"};
-  constexpr std::string_view kDirectory = "data.directory";
+  constexpr std::string_view kAllKeys[] = {
+      "data.directory",   "data.train_images", "data.train_labels", "data.test_images",
+      "data.test_labels", "data.train_file",   "data.test_file"};
   if (!document.is_mentioned("data")) return;  // not TOML, or no table
   // A format that was refused does not tell which keys it needs.
   if (document.is_mentioned("data.format") && !document.is_set("data.format")) return;
   const data::Format format = document.config.data.format;
   const std::string name = "data.format = " + toml_string(to_string(format));
-  const bool is_idx = format == data::Format::kIdx;
-  for (const std::string_view key : kIdxKeys) {
-    if (is_idx && !document.is_mentioned(key)) {
-      document.complain_of_missing(std::string(key), "IDX file, plain or gzip");
-    } else if (!is_idx && document.is_set(key)) {
-      document.complain(
-          key, "must be left out with " + name + ", whose files are found in data.directory");
+  const DataFileKeys own = data_file_keys(format, name);
+  for (const std::string_view key : kAllKeys) {
+    const bool is_own = std::ranges::find(own.keys, key) != own.keys.end();
+    if (is_own && !document.is_mentioned(key)) {
+      document.complain_of_missing(std::string(key), own.needed);
+    } else if (!is_own && document.is_set(key)) {
+      document.complain(key, "must be left out with " + name + ", whose files are " + own.places);
     }
-  }
-  if (!is_idx && !document.is_mentioned(kDirectory)) {
-    document.complain_of_missing(std::string(kDirectory), "the folder with the files of " + name);
-  } else if (is_idx && document.is_set(kDirectory)) {
-    document.complain(kDirectory, "must be left out with " + name +
-                                      ", whose files are data.train_images, data.train_labels, "
-                                      "data.test_images and data.test_labels");
   }
 }
 
@@ -323,8 +342,8 @@ void resolve_placeholders(Config& config) {
   for (std::filesystem::path* path :
        {&config.node.data_dir, &config.log.file, &config.control.socket, &config.model.initial,
         &config.data.directory, &config.data.train_images, &config.data.train_labels,
-        &config.data.test_images, &config.data.test_labels, &config.energy.meter_root,
-        &config.membership.keyring}) {
+        &config.data.test_images, &config.data.test_labels, &config.data.train_file,
+        &config.data.test_file, &config.energy.meter_root, &config.membership.keyring}) {
     *path = absolute_path(config, *path);
   }
 }

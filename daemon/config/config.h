@@ -133,11 +133,16 @@ struct ModelSettings {
 
 struct DataSettings {
   data::Format format = data::Format::kIdx;
-  std::filesystem::path directory;     // of the CIFAR formats; empty with idx
-  std::filesystem::path train_images;  // these four with idx; else empty
+  std::filesystem::path directory;     // of the CIFAR formats; else empty
+  std::filesystem::path train_images;  // these four with idx or npy; else empty
   std::filesystem::path train_labels;
   std::filesystem::path test_images;
   std::filesystem::path test_labels;
+  std::filesystem::path train_file;  // these two with npz or csv; else empty
+  std::filesystem::path test_file;
+  std::vector<std::string> train_arrays = {"x_train", "y_train"};  // features, labels; npz only
+  std::vector<std::string> test_arrays = {"x_test", "y_test"};
+  std::string label_column = "label";  // csv only
   std::string partition = "iid";
   std::uint64_t shares = 0;       // dealt by the partition; 0: one for each listed node
   std::uint64_t share = 0;        // which of them is this node's, with `shares` above 0

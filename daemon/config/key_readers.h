@@ -267,4 +267,18 @@ inline Complaint an_address_or_empty(const std::string& text) {
   return text.empty() ? std::nullopt : an_address(text);
 }
 
+inline Complaint not_empty(const std::string& text) {
+  return text.empty() ? Complaint("a path, not empty") : std::nullopt;
+}
+
+// Text whose absence is no value of its own: the checks across keys know what it means.
+template <typename T, typename Get, typename Check>
+Key<T> optional_text(std::string path, Get get, Check check, std::string meaning) {
+  Key<T> key = text<T>(std::move(path), get, check, std::move(meaning));
+  key.show = [get, show = key.show](const T& owner) {
+    return get(owner).empty() ? std::nullopt : show(owner);
+  };
+  return key;
+}
+
 }  // namespace skiptrain::daemon::keys

@@ -8,7 +8,6 @@
 
 #include "core/topology/topology_spec.h"
 #include "daemon/config/key_readers.h"
-#include "data/partition.h"
 #include "energy/profile.h"
 
 namespace skiptrain::daemon {
@@ -24,8 +23,10 @@ using keys::integer;
 using keys::integer_list;
 using keys::IntegerRange;
 using keys::live;
+using keys::not_empty;
 using keys::number;
 using keys::NumberRange;
+using keys::optional_text;
 using keys::required;
 using keys::shared;
 using keys::text;
@@ -40,15 +41,9 @@ constexpr std::array<std::string_view, 4> kModelNames = {"gn-lenet", "femnist-cn
 constexpr std::size_t kMaxHiddenLayers = 16;
 constexpr std::int64_t kMaxConstantWatts = 100'000;
 constexpr std::int64_t kMillion = 1'000'000;
-// Samples are counted in 32 bits once they are loaded.
-constexpr std::int64_t kMaxSamples = std::numeric_limits<std::uint32_t>::max();
 
 Complaint anything(const std::string&) {
   return std::nullopt;
-}
-
-Complaint not_empty(const std::string& text) {
-  return text.empty() ? Complaint("a path, not empty") : std::nullopt;
 }
 
 Complaint a_name(const std::string& text) {
@@ -88,14 +83,6 @@ Complaint a_model(const std::string& text) {
   return "one of " + allowed;
 }
 
-Complaint a_partition(const std::string& text) {
-  static_assert(data::kMinDirichletAlpha == 0.001 && data::kMaxDirichletAlpha == 1e6,
-                "the words below and in the key's meaning");
-  if (data::parse_partition(text)) return std::nullopt;
-  return "iid, shards:K (K from 1 to " + std::to_string(data::kMaxShardsPerNode) +
-         "), dirichlet:ALPHA (ALPHA from 0.001 to 1000000), or all";
-}
-
 Complaint a_topology(const std::string& text) {
   if (core::parse_topology_spec(text)) return std::nullopt;
   return core::kTopologySpecs;
@@ -110,16 +97,6 @@ std::string as_toml_names(std::span<const std::string_view> names) {
 }
 
 using List = std::vector<Key<Config>>;
-
-// Text whose absence is no value of its own: the checks across keys know what it means.
-template <typename Get, typename Check>
-Key<Config> optional_text(std::string path, Get get, Check check, std::string meaning) {
-  Key<Config> key = text<Config>(std::move(path), get, check, std::move(meaning));
-  key.show = [get, show = key.show](const Config& config) {
-    return get(config).empty() ? std::nullopt : show(config);
-  };
-  return key;
-}
 
 void append_node_and_process(List& list) {
   list.push_back(required(integer<Config>(
@@ -165,7 +142,7 @@ void append_run(List& list) {
   list.push_back(required(shared(text<Config>(
       "cluster.id", [](auto& c) -> auto& { return c.cluster.id; }, a_name,
       "nodes of another cluster are refused"))));
-  list.push_back(optional_text(
+  list.push_back(optional_text<Config>(
       "cluster.topology", [](auto& c) -> auto& { return c.cluster.topology; }, a_topology,
       std::string("required, but with membership.enabled rings:3 if left out: ") +
           core::kTopologySpecs));
@@ -217,12 +194,6 @@ void append_energy(List& list) {
       "W drawn while training, for meter = \"constant\"; 0 to 100000"));
 }
 
-// A path that only some of data.format's values have; the checks across keys know which.
-template <typename Get>
-Key<Config> data_path(std::string path, Get get, std::string meaning) {
-  return optional_text(std::move(path), get, not_empty, std::move(meaning));
-}
-
 void append_model(List& list) {
   list.push_back(required(shared(text<Config>(
       "model.name", [](auto& c) -> auto& { return c.model.name; }, a_model,
@@ -236,55 +207,6 @@ void append_model(List& list) {
   list.push_back(shared(integer_list<Config>(
       "model.hidden", [](auto& c) -> auto& { return c.model.hidden; }, kMaxHiddenLayers,
       IntegerRange{1, 65536}, "mlp only: widths of its hidden layers")));
-}
-
-void append_data(List& list) {
-  list.push_back(shared(choice<Config>(
-      "data.format", [](auto& c) -> auto& { return c.data.format; },
-      std::span<const data::Format>(data::kFormats),
-      "idx, or the binary version of cifar-10 or cifar-100")));
-  list.push_back(data_path(
-      "data.directory", [](auto& c) -> auto& { return c.data.directory; },
-      "with the CIFAR formats, required: folder with data_batch_1.bin to data_batch_5.bin and "
-      "test_batch.bin, or with train.bin and test.bin; plain, or gzip with .gz after the name"));
-  list.push_back(data_path(
-      "data.train_images", [](auto& c) -> auto& { return c.data.train_images; },
-      "with idx, required: IDX file, plain or gzip"));
-  list.push_back(data_path(
-      "data.train_labels", [](auto& c) -> auto& { return c.data.train_labels; },
-      "with idx, required: IDX file, plain or gzip"));
-  list.push_back(data_path(
-      "data.test_images", [](auto& c) -> auto& { return c.data.test_images; },
-      "with idx, required: IDX file, plain or gzip"));
-  list.push_back(data_path(
-      "data.test_labels", [](auto& c) -> auto& { return c.data.test_labels; },
-      "with idx, required: IDX file, plain or gzip"));
-  list.push_back(shared(text<Config>(
-      "data.partition", [](auto& c) -> auto& { return c.data.partition; }, a_partition,
-      "whose share is ours: iid, shards:K (K from 1 to 10000), dirichlet:ALPHA (0.001 to 1000000), "
-      "or "
-      "all")));
-  list.push_back(shared(integer<Config>(
-      "data.shares", [](auto& c) -> auto& { return c.data.shares; },
-      IntegerRange{0, static_cast<std::int64_t>(kMaxClusterNodes)},
-      "shares that the partition deals, 0 to 4096; 0: one for each of `[[cluster.nodes]]`. With "
-      "membership.enabled required, unless data.partition is all")));
-  list.push_back(integer<Config>(
-      "data.share", [](auto& c) -> auto& { return c.data.share; },
-      IntegerRange{0, static_cast<std::int64_t>(kMaxClusterNodes) - 1},
-      "with data.shares: which of them is this node's, from 0"));
-  list.push_back(shared(integer<Config>(
-      "data.train_limit", [](auto& c) -> auto& { return c.data.train_limit; },
-      IntegerRange{0, kMaxSamples},
-      "use only the first N training samples, 0 to 4294967295; 0: all")));
-  list.push_back(shared(number<Config>(
-      "data.mean", [](auto& c) -> auto& { return c.data.mean; },
-      NumberRange{.text = "a finite number"},
-      "pixels become (value / 255 - mean) / std; for cifar-10 0.4734, for cifar-100 0.4782")));
-  list.push_back(shared(number<Config>(
-      "data.std", [](auto& c) -> auto& { return c.data.std; },
-      NumberRange{.min = 0.0, .min_excluded = true, .text = "a number above 0"},
-      "greater than 0; for cifar-10 0.2516, for cifar-100 0.2682")));
 }
 
 void append_train(List& list) {

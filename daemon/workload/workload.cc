@@ -10,15 +10,32 @@
 namespace skiptrain::daemon {
 namespace {
 
+data::ArrayKeys array_keys(const std::vector<std::string>& names) {
+  return {names.front(), names.back()};
+}
+
 Result<TrainingData> load(const Config& config, const data::LoadOptions& share) {
   const data::Source source{.format = config.data.format,
                             .train = {config.data.train_images, config.data.train_labels},
                             .test = {config.data.test_images, config.data.test_labels},
-                            .directory = config.data.directory};
+                            .directory = config.data.directory,
+                            .train_file = config.data.train_file,
+                            .test_file = config.data.test_file,
+                            .train_arrays = array_keys(config.data.train_arrays),
+                            .test_arrays = array_keys(config.data.test_arrays),
+                            .label_column = config.data.label_column};
   auto train = data::load(source, data::Part::kTrain, share);
   if (!train) return tl::unexpected(train.error());
   auto test = data::load(source, data::Part::kTest);
   if (!test) return tl::unexpected(test.error());
+  if (train->holds_floats() != test->holds_floats()) {
+    return fail(ErrorCode::kMismatch,
+                std::string("the training set holds ") +
+                    (train->holds_floats() ? "floats, but the test set bytes"
+                                           : "bytes, but the test set floats") +
+                    ": both must have values of the same kind, as bytes are normalized and floats "
+                    "are not");
+  }
   // Both files may lack a class; the model needs one output for each that occurs anywhere.
   const std::uint32_t classes = std::max(train->classes, test->classes);
   train->classes = classes;

@@ -13,16 +13,16 @@ namespace {
 // Records are read in blocks of this many.
 constexpr std::size_t kBlockRecords = 64;
 
-struct Label {
+struct LabelByte {
   std::string_view name;
   std::uint32_t classes;
 };
-constexpr Label kCifar10Labels[] = {{"label", 10}};
-constexpr Label kCifar100Labels[] = {{"coarse label", 20}, {"fine label", 100}};
+constexpr LabelByte kCifar10Labels[] = {{"label", 10}};
+constexpr LabelByte kCifar100Labels[] = {{"coarse label", 20}, {"fine label", 100}};
 
 struct RecordFormat {
   std::string_view name;
-  std::span<const Label> labels;  // a byte each, before the pixels; the last one is the class
+  std::span<const LabelByte> labels;  // a byte each, before the pixels; the last one is the class
 
   std::size_t label_bytes() const { return labels.size(); }
   std::size_t bytes() const { return label_bytes() + kCifarShape.value_count(); }
@@ -57,7 +57,7 @@ Error too_many_records(const std::string& path) {
 Status check_labels(const RecordFormat& format, const std::string& path, std::uint64_t record,
                     const std::uint8_t* bytes) {
   for (std::size_t i = 0; i < format.labels.size(); ++i) {
-    const Label& label = format.labels[i];
+    const LabelByte& label = format.labels[i];
     if (bytes[i] < label.classes) continue;
     return fail(ErrorCode::kCorrupt, path + ": " + record_text(format, record) + ": " +
                                          std::string(label.name) + " " + std::to_string(bytes[i]) +
@@ -103,9 +103,9 @@ Status for_each_record(const RecordFormat& format, const std::string& path, Take
 }
 
 // The classes of all records of all files.
-Result<std::vector<std::uint8_t>> read_labels(const RecordFormat& format,
-                                              const std::vector<std::string>& files) {
-  std::vector<std::uint8_t> labels;
+Result<std::vector<Label>> read_labels(const RecordFormat& format,
+                                       const std::vector<std::string>& files) {
+  std::vector<Label> labels;
   for (const std::string& path : files) {
     const auto read = for_each_record(format, path, [&](const std::uint8_t* record) -> Status {
       if (labels.size() == kMaxCifarRecords) {

@@ -10,7 +10,14 @@ std::string to_string(const ImageShape& shape) {
 }
 
 Status Dataset::validate() const {
-  if (pixels.size() != size() * shape.value_count()) {
+  const std::size_t values = size() * shape.value_count();
+  if (holds_floats() && (!pixels.empty() || features.size() != values)) {
+    return fail(ErrorCode::kInvalidArgument, "data set: " + std::to_string(features.size()) +
+                                                 " features and " + std::to_string(pixels.size()) +
+                                                 " pixels do not make " + std::to_string(size()) +
+                                                 " samples of " + to_string(shape));
+  }
+  if (!holds_floats() && pixels.size() != values) {
     return fail(ErrorCode::kInvalidArgument, "data set: " + std::to_string(pixels.size()) +
                                                  " pixels do not make " + std::to_string(size()) +
                                                  " images of " + to_string(shape));

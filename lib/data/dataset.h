@@ -1,11 +1,14 @@
-// A labelled set of images as a node holds it: unsigned bytes, one sample after the other.
+// A labelled set of samples as a node holds it: one after the other, each of the same shape.
 //
-// Bytes rather than floats, so that a share of 30 000 samples of 784 pixels takes 23 MB and not 94;
-// the trainer turns a minibatch into floats when it needs it. Plain values, no threads.
+// Of images, unsigned bytes rather than floats, so that a share of 30 000 samples of 784 pixels
+// takes 23 MB and not 94; the trainer turns a minibatch into floats when it needs it. Of anything
+// else, the floats themselves; a row of a table is a sample of shape 1x1xCOLUMNS. Plain values, no
+// threads.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -28,18 +31,34 @@ struct ImageShape {
 // "3x32x32": channels, height, width.
 std::string to_string(const ImageShape& shape);
 
+// A sample's class.
+using Label = std::uint16_t;
+inline constexpr std::uint32_t kMaxLabels = std::numeric_limits<Label>::max() + 1u;
+
 struct Dataset {
   ImageShape shape;
   // Largest label of the files it came from, plus one; the same on every node, whatever its share.
   std::uint32_t classes = 0;
-  std::vector<std::uint8_t> pixels;  // [size, channels, height, width], row-major
-  std::vector<std::uint8_t> labels;  // [size], each below `classes`
+  // [size, channels, height, width], row-major; or empty, and the values are in `features`.
+  std::vector<std::uint8_t> pixels;
+  std::vector<Label> labels;    // [size], each below `classes`
+  std::vector<float> features;  // as `pixels`, finite; empty if those are not
 
   std::size_t size() const { return labels.size(); }
+  bool holds_floats() const { return !features.empty(); }
+  // Its pixels; of a set that does not hold floats.
   const std::uint8_t* sample(std::size_t index) const {
     return pixels.data() + index * shape.value_count();
   }
-  // kInvalidArgument unless pixels, labels and classes agree with each other.
+  // Its features; of a set that holds floats.
+  const float* float_sample(std::size_t index) const {
+    return features.data() + index * shape.value_count();
+  }
+  // That its vectors' elements take.
+  std::size_t byte_count() const {
+    return pixels.size() + labels.size() * sizeof(Label) + features.size() * sizeof(float);
+  }
+  // kInvalidArgument unless pixels or features, labels and classes agree with each other.
   Status validate() const;
 };
 

@@ -217,25 +217,26 @@ Result<Images> read_idx_images(const std::string& path,
 }
 
 Result<Dataset> load_idx(const IdxFiles& files, const LoadOptions& options) {
-  auto labels = read_idx_labels(files.labels);
-  if (!labels) return tl::unexpected<Error>(labels.error());
-  if (labels->empty()) return fail(ErrorCode::kInvalidArgument, files.labels + ": holds no labels");
-  const std::uint32_t classes = *std::max_element(labels->begin(), labels->end()) + 1u;
-  const auto share = chosen_rows(*labels, options);
+  const auto bytes = read_idx_labels(files.labels);
+  if (!bytes) return tl::unexpected<Error>(bytes.error());
+  if (bytes->empty()) return fail(ErrorCode::kInvalidArgument, files.labels + ": holds no labels");
+  const std::vector<Label> labels(bytes->begin(), bytes->end());
+  const std::uint32_t classes = *std::max_element(labels.begin(), labels.end()) + 1u;
+  const auto share = chosen_rows(labels, options);
   if (!share) return tl::unexpected<Error>(share.error());
   auto images = open_images(files.images);
   if (!images) return tl::unexpected<Error>(images.error());
-  if (images->idx.extents[0] != labels->size()) {
-    return fail(ErrorCode::kMismatch,
-                files.images + ": holds " + std::to_string(images->idx.extents[0]) +
-                    " images, but " + files.labels + " holds " + std::to_string(labels->size()) +
-                    " labels: the two files must belong together");
+  if (images->idx.extents[0] != labels.size()) {
+    return fail(ErrorCode::kMismatch, files.images + ": holds " +
+                                          std::to_string(images->idx.extents[0]) + " images, but " +
+                                          files.labels + " holds " + std::to_string(labels.size()) +
+                                          " labels: the two files must belong together");
   }
   Dataset dataset{images->shape, classes, {}, {}};
   auto kept = keep_rows(images->idx, *share, images->shape.value_count(), dataset.pixels);
   if (!kept) return tl::unexpected<Error>(kept.error());
   dataset.labels.reserve(share->size());
-  for (const std::uint32_t index : *share) dataset.labels.push_back((*labels)[index]);
+  for (const std::uint32_t index : *share) dataset.labels.push_back(labels[index]);
   return dataset;
 }
 

@@ -4,7 +4,7 @@
 
 namespace skiptrain::data {
 
-Result<std::vector<std::uint32_t>> chosen_rows(std::span<const std::uint8_t> labels,
+Result<std::vector<std::uint32_t>> chosen_rows(std::span<const Label> labels,
                                                const LoadOptions& options) {
   if (options.limit != 0)
     labels = labels.first(std::min<std::size_t>(options.limit, labels.size()));

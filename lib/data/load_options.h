@@ -21,7 +21,7 @@ struct LoadOptions {
 };
 
 // The rows of one node's share, ascending, of files with these labels. Errors as `indices_for`.
-Result<std::vector<std::uint32_t>> chosen_rows(std::span<const std::uint8_t> labels,
+Result<std::vector<std::uint32_t>> chosen_rows(std::span<const Label> labels,
                                                const LoadOptions& options);
 
 }  // namespace skiptrain::data

@@ -17,8 +17,6 @@ namespace {
 constexpr std::uint64_t kDealStream = 0x64656c;
 constexpr std::uint64_t kSubsetStream = 0x737562;
 
-constexpr std::size_t kClassLimit = std::numeric_limits<std::uint8_t>::max() + std::size_t{1};
-
 template <typename... Visitors>
 struct Overloaded : Visitors... {
   using Visitors::operator()...;
@@ -47,7 +45,7 @@ std::vector<std::uint32_t> deal_iid(std::size_t sample_count, const Seat& seat) 
   return {order.begin() + begin, order.begin() + end};
 }
 
-std::vector<std::uint32_t> deal_shards(std::span<const std::uint8_t> labels, std::uint32_t per_node,
+std::vector<std::uint32_t> deal_shards(std::span<const Label> labels, std::uint32_t per_node,
                                        const Seat& seat) {
   std::vector<std::uint32_t> by_label = all_indices(labels.size());
   std::stable_sort(by_label.begin(), by_label.end(),
@@ -85,9 +83,11 @@ std::pair<std::size_t, std::size_t> dirichlet_slice(std::size_t count, double al
   return {seat.position == 0 ? 0 : end_of(seat.position - 1), end_of(seat.position)};
 }
 
-std::vector<std::uint32_t> deal_dirichlet(std::span<const std::uint8_t> labels, double alpha,
+std::vector<std::uint32_t> deal_dirichlet(std::span<const Label> labels, double alpha,
                                           const Seat& seat) {
-  std::vector<std::vector<std::uint32_t>> members(kClassLimit);
+  const auto largest = std::max_element(labels.begin(), labels.end());
+  std::vector<std::vector<std::uint32_t>> members(
+      largest == labels.end() ? 0 : std::size_t{*largest} + 1);
   for (std::size_t i = 0; i < labels.size(); ++i) {
     members[labels[i]].push_back(static_cast<std::uint32_t>(i));
   }
@@ -173,8 +173,7 @@ std::string to_string(const Partition& partition) {
 }
 
 Result<std::vector<std::uint32_t>> indices_for(const Partition& partition,
-                                               std::span<const std::uint8_t> labels,
-                                               const Seat& seat) {
+                                               std::span<const Label> labels, const Seat& seat) {
   if (seat.position >= seat.node_count) {
     return fail(ErrorCode::kInvalidArgument, "node position " + std::to_string(seat.position) +
                                                  " is not below the number of " +

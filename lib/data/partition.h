@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "data/dataset.h"
 
 namespace skiptrain::data {
 
@@ -58,8 +59,7 @@ struct Seat {
 // The samples of one node, ascending. kInvalidArgument if the seat is not below `node_count`, or
 // if the share is empty; the message says what to change.
 Result<std::vector<std::uint32_t>> indices_for(const Partition& partition,
-                                               std::span<const std::uint8_t> labels,
-                                               const Seat& seat);
+                                               std::span<const Label> labels, const Seat& seat);
 
 // `count` of the numbers [0, population), ascending, uniformly drawn; all of them if `count` is 0
 // or not below `population`.

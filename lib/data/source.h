@@ -1,8 +1,8 @@
 // A data set as its files lie on a disk, whatever their format: the front of the readers.
 //
-// A format has readers of its own (idx_reader.h, cifar_reader.h); here is which files it consists
-// of, by their usual names, and how a folder is recognised. Blocking; thread-safe, since nothing is
-// shared.
+// A format has readers of its own (idx_reader.h, cifar_reader.h, array_loader.h, csv_loader.h);
+// here is which files it consists of, by their usual names, and how a folder is recognised.
+// Blocking; thread-safe, since nothing is shared.
 #pragma once
 
 #include <array>
@@ -16,18 +16,33 @@
 
 namespace skiptrain::data {
 
-enum class Format { kIdx, kCifar10, kCifar100 };
-inline constexpr std::array kFormats = {Format::kIdx, Format::kCifar10, Format::kCifar100};
-// "idx", "cifar-10", "cifar-100".
+enum class Format { kIdx, kCifar10, kCifar100, kNpy, kNpz, kCsv };
+inline constexpr std::array kFormats = {Format::kIdx, Format::kCifar10, Format::kCifar100,
+                                        Format::kNpy, Format::kNpz,     Format::kCsv};
+// "idx", "cifar-10", "cifar-100", "npy", "npz", "csv".
 std::string_view to_string(Format format);
+
+// The keys of two arrays in a file .npz.
+struct ArrayKeys {
+  std::string features;
+  std::string labels;
+  bool operator==(const ArrayKeys&) const = default;
+};
 
 struct Source {
   Format format = Format::kIdx;
-  IdxFiles train;  // kIdx only
+  // kIdx and kNpy only: a file of images, or of any other features, and one of labels.
+  IdxFiles train;
   IdxFiles test;
   // The CIFAR formats only: the folder with the files of the binary version under their own names,
   // each plain or, with .gz after its name, packed.
   std::string directory;
+  // kNpz and kCsv only: a file with features and labels each. In kNpz both may be the same file.
+  std::string train_file;
+  std::string test_file;
+  ArrayKeys train_arrays = {"x_train", "y_train"};  // kNpz only
+  ArrayKeys test_arrays = {"x_test", "y_test"};
+  std::string label_column = "label";  // kCsv only
 };
 
 enum class Part { kTrain, kTest };
@@ -46,10 +61,10 @@ struct PixelStatistics {
   double mean = 0.0;
   double std = 1.0;
 };
-// kIdx: of Fashion-MNIST. The CIFAR sets': from their published statistics by channel c (CIFAR-10:
-// means 0.4914, 0.4822, 0.4465, standard deviations 0.2470, 0.2435, 0.2616; CIFAR-100: 0.5071,
-// 0.4865, 0.4409 and 0.2673, 0.2564, 0.2762), the mean of the m_c and the root of the mean of
-// s_c² + (m_c - mean)².
+// kCifar10, kCifar100: from their published statistics by channel c (CIFAR-10: means 0.4914,
+// 0.4822, 0.4465, standard deviations 0.2470, 0.2435, 0.2616; CIFAR-100: 0.5071, 0.4865, 0.4409 and
+// 0.2673, 0.2564, 0.2762), the mean of the m_c and the root of the mean of s_c² + (m_c - mean)².
+// All others: of Fashion-MNIST, as the config has it where it says nothing.
 PixelStatistics usual_statistics(Format format);
 
 }  // namespace skiptrain::data

@@ -1,5 +1,7 @@
 #include "learn/batch.h"
 
+#include <algorithm>
+
 #include <torch/torch.h>
 
 #include "base/check.h"
@@ -33,8 +35,12 @@ void BatchBuffer::fill(const data::Dataset& dataset, std::span<const std::uint32
   float* out = tensors_->images.data_ptr<float>();
   std::int64_t* labels = tensors_->labels.data_ptr<std::int64_t>();
   for (const std::uint32_t index : indices) {
-    const std::uint8_t* pixels = dataset.sample(index);
-    for (std::size_t k = 0; k < value_count; ++k) out[k] = value_of_[pixels[k]];
+    if (dataset.holds_floats()) {
+      std::copy_n(dataset.float_sample(index), value_count, out);
+    } else {
+      const std::uint8_t* pixels = dataset.sample(index);
+      for (std::size_t k = 0; k < value_count; ++k) out[k] = value_of_[pixels[k]];
+    }
     out += value_count;
     *labels++ = dataset.labels[index];
   }

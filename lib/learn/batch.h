@@ -15,6 +15,7 @@ class Tensor;
 
 namespace skiptrain::learn {
 
+// Of pixels; a data set's floats are taken as they are.
 struct Normalization {
   double mean = 0.0;  // a pixel becomes (value / 255 - mean) / std
   double std = 1.0;

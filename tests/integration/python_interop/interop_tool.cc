@@ -81,7 +81,8 @@ void write_forward(const learn::ModelSpec& spec, const data::Dataset& dataset,
   const torch::NoGradGuard no_grad;
   write_tensor(folder + "/images.f32", batch.images());
   write_tensor(folder + "/logits.f32", model->forward(batch.images()));
-  write_raw(folder + "/labels.u8", dataset.labels.data(), dataset.labels.size());
+  const std::vector<std::uint8_t> labels(dataset.labels.begin(), dataset.labels.end());
+  write_raw(folder + "/labels.u8", labels.data(), labels.size());
 }
 
 learn::ModelSpec parse_spec(char** argv) {

@@ -128,6 +128,22 @@ TEST(PlanTest, ADatasetOfCifarFilesIsRecognised) {
   EXPECT_THAT(missing.error().message, HasSubstr("test_batch.bin"));
 }
 
+TEST(PlanTest, ADatasetOfCsvFilesIsRecognised) {
+  TempDir dir;
+  for (const char* name : {"train.csv", "test.csv"}) std::ofstream(dir / name) << "a,kind\n1,2\n";
+  TestbedOptions options;
+  options.dataset = dir.path();
+  options.settings = {"data.label_column=kind"};
+  const auto plan = plan_testbed(options, dir.path());
+  ASSERT_TRUE(plan.has_value()) << plan.error().message;
+  const auto config = read_node_config(options, *plan, 0);
+  ASSERT_TRUE(config.has_value()) << config.error().message;
+  EXPECT_EQ(config->data.format, data::Format::kCsv);
+  EXPECT_EQ(config->data.train_file, dir / "train.csv");
+  EXPECT_EQ(config->data.test_file, dir / "test.csv");
+  EXPECT_EQ(config->data.label_column, "kind");
+}
+
 TEST(PlanTest, LongPathsGetShortSockets) {
   TempDir dir;
   const std::string deep = dir / std::string(120, 'x');

@@ -163,6 +163,39 @@ TEST(ConfigRefusalsTest, EachDataFormatHasItsOwnKeys) {
   }
 }
 
+TEST(ConfigRefusalsTest, TheFormatsOfNumpyAndCsvHaveTheirKeys) {
+  const auto data = [](const std::string& keys) { return edited(kIdxKeys, keys); };
+  EXPECT_EQ(refusal(data("format = \"npz\"\n")),
+            at(21, "data.train_file: must be set (file .npz of NumPy)") + "\n" +
+                at(21, "data.test_file: must be set (file .npz of NumPy)"));
+  EXPECT_EQ(refusal(data("format = \"csv\"\ntrain_file = \"t\"\n")),
+            at(21, "data.test_file: must be set (CSV file)"));
+  EXPECT_EQ(
+      refusal(data("format = \"csv\"\ntrain_file = \"t\"\ntest_file = \"v\"\n"
+                   "test_labels = \"vl\"\n")),
+      at(25,
+         "data.test_labels = \"vl\": must be left out with data.format = \"csv\", whose files "
+         "are data.train_file and data.test_file"));
+  EXPECT_THAT(refusal(data("format = \"npy\"\n")),
+              HasSubstr(at(21, "data.train_images: must be set (file .npy of NumPy)")));
+  EXPECT_EQ(refusal(with("test_file = \"v\"\n")),
+            at(26,
+               "data.test_file = \"v\": must be left out with data.format = \"idx\", whose files "
+               "are data.train_images, data.train_labels, data.test_images and data.test_labels"));
+}
+
+TEST(ConfigRefusalsTest, ArraysAndLabelColumnsHaveNames) {
+  for (const std::string arrays :
+       {"[]", "[\"x\"]", "[\"x\", \"y\", \"z\"]", "[\"\", \"y\"]", "\"x\"", "[1, 2]"}) {
+    EXPECT_THAT(refusal(with("train_arrays = " + arrays + "\n")),
+                HasSubstr("must be a list of two names, of the array of features and of that of "
+                          "labels"))
+        << arrays;
+  }
+  EXPECT_EQ(refusal(with("label_column = \"\"\n")),
+            at(26, "data.label_column = \"\": must be the name of a column, not empty"));
+}
+
 TEST(ConfigRefusalsTest, AWrongDataFileKeyIsReportedOnce) {
   EXPECT_EQ(refusal(edited("\"vl\"", "\"\"")),
             at(25, "data.test_labels = \"\": must be a path, not empty"));
@@ -170,7 +203,9 @@ TEST(ConfigRefusalsTest, AWrongDataFileKeyIsReportedOnce) {
             at(23, "data.directory = 3: must be a string"));
   // Which keys belong to a format that does not exist is left open.
   EXPECT_EQ(refusal(edited(kIdxKeys, "format = \"cifar\"\ndirectory = \"d\"\n")),
-            at(22, "data.format = \"cifar\": must be one of \"idx\", \"cifar-10\", \"cifar-100\""));
+            at(22,
+               "data.format = \"cifar\": must be one of \"idx\", \"cifar-10\", \"cifar-100\", "
+               "\"npy\", \"npz\", \"csv\""));
   EXPECT_THAT(refusal("[data\n"), Not(HasSubstr("must be set")));
 }
 

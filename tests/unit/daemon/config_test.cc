@@ -136,6 +136,49 @@ TEST(ConfigTest, ADataFormatThatIsAFolderIsReadAndWritten) {
               ElementsAre(HasSubstr("data.directory")));
 }
 
+constexpr const char* kIdxFiles =
+    "train_images = \"ti\"\ntrain_labels = \"tl\"\ntest_images = \"vi\"\n"
+    "test_labels = \"vl\"\n";
+
+TEST(ConfigTest, NpyFilesStandInTheKeysOfIdxFiles) {
+  const Config config = valid(edited(kIdxFiles, std::string("format = \"npy\"\n") + kIdxFiles));
+  EXPECT_EQ(config.data.format, data::Format::kNpy);
+  EXPECT_EQ(config.data.train_images, "/etc/skiptrain/ti");
+  EXPECT_NE(run_fingerprint(config), run_fingerprint(valid()));
+}
+
+TEST(ConfigTest, AnNpzFileAndItsArraysSurviveARoundTrip) {
+  const std::string toml = edited(kIdxFiles,
+                                  "format = \"npz\"\ntrain_file = \"mnist.npz\"\n"
+                                  "test_file = \"mnist.npz\"\ntest_arrays = [\"x\", \"y\"]\n");
+  const Config config = valid(toml);
+  EXPECT_EQ(config.data.format, data::Format::kNpz);
+  EXPECT_EQ(config.data.train_file, "/etc/skiptrain/mnist.npz");
+  EXPECT_EQ(config.data.test_file, config.data.train_file);
+  EXPECT_THAT(config.data.train_arrays, ElementsAre("x_train", "y_train"));
+  EXPECT_THAT(config.data.test_arrays, ElementsAre("x", "y"));
+  const auto again = parse(to_toml(config));
+  ASSERT_TRUE(again.has_value()) << again.error().message << "\n" << to_toml(config);
+  EXPECT_EQ(*again, config);
+  EXPECT_EQ(run_fingerprint(config), run_fingerprint(valid(edited("\"x\"", "\"z\"", toml))))
+      << "what a node calls its arrays is its own affair";
+}
+
+TEST(ConfigTest, CsvFilesAndTheirLabelColumnSurviveARoundTrip) {
+  const std::string toml = edited(kIdxFiles,
+                                  "format = \"csv\"\ntrain_file = \"train.csv\"\n"
+                                  "test_file = \"test.csv\"\nlabel_column = \"kind\"\n");
+  const Config config = valid(toml);
+  EXPECT_EQ(config.data.format, data::Format::kCsv);
+  EXPECT_EQ(config.data.test_file, "/etc/skiptrain/test.csv");
+  EXPECT_EQ(config.data.label_column, "kind");
+  const auto again = parse(to_toml(config));
+  ASSERT_TRUE(again.has_value()) << again.error().message << "\n" << to_toml(config);
+  EXPECT_EQ(*again, config);
+  EXPECT_NE(run_fingerprint(config), run_fingerprint(valid(edited("\"kind\"", "\"age\"", toml))))
+      << "all nodes learn the same column";
+}
+
 TEST(ConfigTest, PixelsAreNormalizedAsFashionMnistUnlessSaid) {
   const data::PixelStatistics pixels = data::usual_statistics(data::Format::kIdx);
   EXPECT_EQ(valid().data.mean, pixels.mean);

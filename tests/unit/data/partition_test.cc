@@ -16,23 +16,23 @@ using ::testing::Each;
 using ::testing::HasSubstr;
 
 // `count` labels of `classes` classes in no order.
-std::vector<std::uint8_t> mixed_labels(std::size_t count, std::uint32_t classes) {
+std::vector<Label> mixed_labels(std::size_t count, std::uint32_t classes) {
   Rng rng(99);
-  std::vector<std::uint8_t> labels(count);
-  for (auto& label : labels) label = static_cast<std::uint8_t>(rng.below(classes));
+  std::vector<Label> labels(count);
+  for (auto& label : labels) label = static_cast<Label>(rng.below(classes));
   return labels;
 }
 
-std::vector<std::uint32_t> share_of(const Partition& partition,
-                                    const std::vector<std::uint8_t>& labels, Seat seat) {
+std::vector<std::uint32_t> share_of(const Partition& partition, const std::vector<Label>& labels,
+                                    Seat seat) {
   const auto share = indices_for(partition, labels, seat);
   EXPECT_TRUE(share) << share.error().message;
   return share ? *share : std::vector<std::uint32_t>();
 }
 
-std::set<std::uint8_t> classes_of(const std::vector<std::uint32_t>& share,
-                                  const std::vector<std::uint8_t>& labels) {
-  std::set<std::uint8_t> classes;
+std::set<Label> classes_of(const std::vector<std::uint32_t>& share,
+                           const std::vector<Label>& labels) {
+  std::set<Label> classes;
   for (const std::uint32_t index : share) classes.insert(labels[index]);
   return classes;
 }
@@ -78,6 +78,17 @@ TEST_P(DealTest, FollowsTheSeedAndNothingElse) {
   EXPECT_NE(share_of(partition, labels, {2, 7, 5}), share_of(partition, labels, {2, 7, 6}));
 }
 
+TEST_P(DealTest, DealsMoreClassesThanAByteCounts) {
+  const Partition partition = *parse_partition(GetParam());
+  auto labels = mixed_labels(1003, 300);
+  labels.back() = 65'535;
+  std::vector<int> dealt(labels.size());
+  for (std::uint32_t position = 0; position < 4; ++position) {
+    for (const std::uint32_t index : share_of(partition, labels, {position, 4, 5})) ++dealt[index];
+  }
+  EXPECT_THAT(dealt, Each(1));
+}
+
 INSTANTIATE_TEST_SUITE_P(Rules, DealTest,
                          ::testing::Values("iid", "shards:1", "shards:2", "shards:9",
                                            "dirichlet:0.5", "dirichlet:100"));
@@ -90,8 +101,8 @@ TEST(IidTest, SharesDifferByAtMostOneSample) {
 }
 
 TEST(LabelShardsTest, GivesFewClassesToEachNode) {
-  std::vector<std::uint8_t> labels;
-  for (std::uint32_t i = 0; i < 2000; ++i) labels.push_back(static_cast<std::uint8_t>(i % 10));
+  std::vector<Label> labels;
+  for (std::uint32_t i = 0; i < 2000; ++i) labels.push_back(static_cast<Label>(i % 10));
   for (std::uint32_t position = 0; position < 10; ++position) {
     // 20 shards of 100 samples over 10 classes of 200: a shard never spans two classes.
     const auto share = share_of(LabelShards{2}, labels, {position, 10, 3});
@@ -113,7 +124,7 @@ double mean_dominance(double alpha) {
   double sum = 0;
   for (std::uint32_t position = 0; position < 10; ++position) {
     const auto share = share_of(Dirichlet{alpha}, labels, {position, 10, 4});
-    std::map<std::uint8_t, double> counts;
+    std::map<Label, double> counts;
     double most = 0;
     for (const std::uint32_t index : share) most = std::max(most, ++counts[labels[index]]);
     sum += most / static_cast<double>(share.size());
@@ -145,8 +156,7 @@ TEST(IndicesForTest, AnEmptyShareSaysWhatToChange) {
   // Two samples of one class cannot reach twenty nodes.
   bool met = false;
   for (std::uint32_t position = 0; position < 20; ++position) {
-    const auto share =
-        indices_for(Dirichlet{0.1}, std::vector<std::uint8_t>{0, 0}, {position, 20, 1});
+    const auto share = indices_for(Dirichlet{0.1}, std::vector<Label>{0, 0}, {position, 20, 1});
     if (share) continue;
     met = true;
     EXPECT_THAT(share.error().message, HasSubstr("larger alpha"));

@@ -5,6 +5,7 @@
 
 #include "tests/unit/data/cifar_files.h"
 #include "tests/unit/data/idx_files.h"
+#include "tests/unit/data/npz_files.h"
 
 namespace skiptrain::data {
 namespace {
@@ -34,7 +35,8 @@ class SourceTest : public DataFilesTest {
     EXPECT_THAT(source.error().message, HasSubstr(part));
   }
   // The labels of both parts of what is found in the folder.
-  void expect_labels(Format format, const ByteString& train, const ByteString& test) const {
+  void expect_labels(Format format, const std::vector<Label>& train,
+                     const std::vector<Label>& test) const {
     const auto source = find_source(folder());
     ASSERT_TRUE(source) << source.error().message;
     EXPECT_EQ(source->format, format);
@@ -67,6 +69,53 @@ TEST_F(SourceTest, TakesAPackedBatchAmongPlainOnes) {
 TEST_F(SourceTest, RecognisesCifar100Files) {
   write_cifar100();
   expect_labels(Format::kCifar100, {0, 1, 2}, {50, 51});
+}
+
+TEST_F(SourceTest, RecognisesNpyFiles) {
+  write("x_train.npy", npy_bytes("(3, 2)", {1, 2, 3, 4, 5, 6}));
+  write("y_train.npy", npy_integers("(3,)", {2, 300, 1}));
+  write("x_test.npy", npy_bytes("(1, 2)", {7, 8}));
+  write("y_test.npy", npy_integers("(1,)", {5}));
+  expect_labels(Format::kNpy, {2, 300, 1}, {5});
+  std::filesystem::remove(path("x_test.npy"));
+  expect_refused(ErrorCode::kNotFound, "there is no x_test.npy; there must be x_train.npy");
+}
+
+TEST_F(SourceTest, RecognisesAnNpzFile) {
+  write_zip(path("data.npz"), {{"x_train.npy", npy_floats("(3, 1)", {1, 2, 3})},
+                               {"y_train.npy", npy_integers("(3,)", {2, 0, 1})},
+                               {"x_test.npy", npy_floats("(2, 1)", {4, 5})},
+                               {"y_test.npy", npy_integers("(2,)", {1, 1})}});
+  expect_labels(Format::kNpz, {2, 0, 1}, {1, 1});
+}
+
+TEST_F(SourceTest, RecognisesCsvFiles) {
+  const auto csv = [&](const char* name, const std::string& text) {
+    write(name, ByteString(text.begin(), text.end()));
+  };
+  csv("train.csv", "label,a\nyes,1\nno,2\n");
+  csv("test.csv", "label,a\nmaybe,1\n");
+  expect_labels(Format::kCsv, {2, 1}, {0});
+  std::filesystem::remove(path("test.csv"));
+  expect_refused(ErrorCode::kNotFound, "there is no test.csv; there must be");
+}
+
+TEST_F(SourceTest, TakesOtherFilesArraysAndColumnsThanTheUsual) {
+  write_zip(path("own.npz"), {{"a.npy", npy_floats("(1, 1)", {1})},
+                              {"b.npy", npy_integers("(1,)", {3})},
+                              {"c.npy", npy_integers("(1,)", {4})}});
+  const Source npz{.format = Format::kNpz,
+                   .train_file = path("own.npz"),
+                   .test_file = path("own.npz"),
+                   .train_arrays = {"a", "b"},
+                   .test_arrays = {"a", "c"}};
+  EXPECT_EQ(load(npz, Part::kTrain)->labels.front(), 3);
+  EXPECT_EQ(load(npz, Part::kTest)->labels.front(), 4);
+  const std::string text = "a,kind\n1,6\n";
+  const std::string file = write("own.csv", ByteString(text.begin(), text.end()));
+  const Source csv{
+      .format = Format::kCsv, .train_file = file, .test_file = file, .label_column = "kind"};
+  EXPECT_EQ(load(csv, Part::kTrain)->labels.front(), 6);
 }
 
 TEST_F(SourceTest, PassesTheShareOn) {
@@ -104,7 +153,8 @@ TEST_F(SourceTest, NamesAllThatWasLookedFor) {
   for (const char* name :
        {"train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte",
         "t10k-labels-idx1-ubyte", "data_batch_1.bin", "data_batch_5.bin", "test_batch.bin",
-        "train.bin", "test.bin", ".gz", "dataset-fashion-mnist", "binary version"}) {
+        "train.bin", "test.bin", "x_train.npy", "data.npz", "train.csv", ".gz",
+        "dataset-fashion-mnist", "binary version"}) {
     expect_refused(ErrorCode::kNotFound, name);
   }
   const auto nowhere = find_source(path("nowhere"));

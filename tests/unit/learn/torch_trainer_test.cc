@@ -60,6 +60,52 @@ INSTANTIATE_TEST_SUITE_P(Models, TorchTrainerModelTest,
                            return name;
                          });
 
+// The same set as floats, normalized as the trainer does it to pixels.
+data::Dataset as_floats(const data::Dataset& pixels, const TrainerOptions& options) {
+  data::Dataset floats{pixels.shape, pixels.classes, {}, pixels.labels};
+  for (const std::uint8_t pixel : pixels.pixels) {
+    floats.features.push_back(
+        static_cast<float>((static_cast<double>(pixel) / 255.0 - options.mean) / options.std));
+  }
+  return floats;
+}
+
+TEST(TorchTrainerTest, FloatsAreLearnedAsTheyAre) {
+  const TrainerOptions options = quadrant_options();
+  const auto pixels = make(options);
+  const data::ImageShape shape = options.model.input;
+  const auto floats = TorchTrainer::create(options, as_floats(quadrants(50, 1, shape), options),
+                                           as_floats(quadrants(100, 2, shape), options));
+  ASSERT_TRUE(floats) << floats.error().message;
+  const ParametersPtr x = train(*pixels, 0, pixels->initial_parameters());
+  const ParametersPtr y = train(**floats, 0, (*floats)->initial_parameters());
+  EXPECT_EQ(copy(x), copy(y));
+  const auto a = pixels->evaluate(*x, 0);
+  const auto b = (*floats)->evaluate(*y, 0);
+  ASSERT_TRUE(a && b);
+  EXPECT_EQ(a->loss, b->loss);
+  EXPECT_EQ(a->accuracy, b->accuracy);
+}
+
+TEST(TorchTrainerTest, LabelsMayBeLargerThanAByte) {
+  TrainerOptions options = quadrant_options();
+  options.model.classes = 300;
+  options.local_steps = 200;
+  options.lr = 0.1;
+  data::Dataset train_set = quadrants(100, 1);
+  data::Dataset test_set = quadrants(100, 2);
+  for (data::Dataset* set : {&train_set, &test_set}) {
+    set->classes = 300;
+    for (data::Label& label : set->labels) label = static_cast<data::Label>(label + 280);
+  }
+  const auto trainer = TorchTrainer::create(options, train_set, test_set);
+  ASSERT_TRUE(trainer) << trainer.error().message;
+  const auto result =
+      (*trainer)->evaluate(*train(**trainer, 0, (*trainer)->initial_parameters()), 0);
+  ASSERT_TRUE(result) << result.error().message;
+  EXPECT_GT(result->accuracy, 0.9);
+}
+
 TEST(TorchTrainerTest, OneSeedGivesTheSameBits) {
   for (const char* model : {"gn-lenet", "femnist-cnn"}) {
     const auto a = make(quadrant_options(model));

@@ -1,0 +1,134 @@
+// The keys of [data]: which files, and whose share of them.
+#include <limits>
+#include <span>
+#include <utility>
+
+#include "daemon/config/key_readers.h"
+#include "daemon/config/keys.h"
+#include "data/partition.h"
+
+namespace skiptrain::daemon {
+namespace {
+
+using namespace keys;
+
+// Samples are counted in 32 bits once they are loaded.
+constexpr std::int64_t kMaxSamples = std::numeric_limits<std::uint32_t>::max();
+
+Complaint a_partition(const std::string& text) {
+  static_assert(data::kMinDirichletAlpha == 0.001 && data::kMaxDirichletAlpha == 1e6,
+                "the words below and in the key's meaning");
+  if (data::parse_partition(text)) return std::nullopt;
+  return "iid, shards:K (K from 1 to " + std::to_string(data::kMaxShardsPerNode) +
+         "), dirichlet:ALPHA (ALPHA from 0.001 to 1000000), or all";
+}
+
+Complaint a_column(const std::string& text) {
+  return text.empty() ? Complaint("the name of a column, not empty") : std::nullopt;
+}
+
+// A path that only some of data.format's values have; the checks across keys know which.
+template <typename Get>
+Key<Config> data_path(std::string path, Get get, std::string meaning) {
+  return optional_text<Config>(std::move(path), get, not_empty, std::move(meaning));
+}
+
+// The names of two arrays, features and labels.
+template <typename Get>
+Key<Config> array_keys(std::string path, Get get, std::string meaning) {
+  constexpr std::size_t kArrays = 2;
+  const auto not_empty_name = [](const std::string& text) {
+    return text.empty() ? Complaint("an array's name, not empty") : std::nullopt;
+  };
+  Key<Config> key =
+      text_list<Config>(std::move(path), get, kArrays, not_empty_name, std::move(meaning));
+  key.read = [get, read = key.read](Config& config, const Value& value) -> Complaint {
+    Config read_into = config;
+    if (read(read_into, value) || get(read_into).size() != kArrays) {
+      return "a list of two names, of the array of features and of that of labels";
+    }
+    get(config) = get(read_into);
+    return std::nullopt;
+  };
+  return key;
+}
+
+using List = std::vector<Key<Config>>;
+
+void append_files(List& list) {
+  list.push_back(shared(choice<Config>(
+      "data.format", [](auto& c) -> auto& { return c.data.format; },
+      std::span<const data::Format>(data::kFormats),
+      "idx, the binary version of cifar-10 or cifar-100, npy or npz of NumPy, or csv")));
+  list.push_back(data_path(
+      "data.directory", [](auto& c) -> auto& { return c.data.directory; },
+      "with the CIFAR formats, required: folder with data_batch_1.bin to data_batch_5.bin and "
+      "test_batch.bin, or with train.bin and test.bin; plain, or gzip with .gz after the name"));
+  list.push_back(data_path(
+      "data.train_images", [](auto& c) -> auto& { return c.data.train_images; },
+      "with idx or npy, required: IDX file, plain or gzip; or file .npy of features, in C order: "
+      "bytes are pixels, other types are learned as they are"));
+  list.push_back(data_path(
+      "data.train_labels", [](auto& c) -> auto& { return c.data.train_labels; },
+      "with idx or npy, required: IDX file, plain or gzip; or file .npy of whole numbers"));
+  list.push_back(data_path(
+      "data.test_images", [](auto& c) -> auto& { return c.data.test_images; },
+      "with idx or npy, required: as data.train_images"));
+  list.push_back(data_path(
+      "data.test_labels", [](auto& c) -> auto& { return c.data.test_labels; },
+      "with idx or npy, required: as data.train_labels"));
+  list.push_back(data_path(
+      "data.train_file", [](auto& c) -> auto& { return c.data.train_file; },
+      "with npz or csv, required: file .npz, or a table whose first line names the columns"));
+  list.push_back(data_path(
+      "data.test_file", [](auto& c) -> auto& { return c.data.test_file; },
+      "with npz or csv, required: as data.train_file; with npz it may be the same file"));
+  list.push_back(array_keys(
+      "data.train_arrays", [](auto& c) -> auto& { return c.data.train_arrays; },
+      "npz only: names of two arrays in data.train_file, features and labels"));
+  list.push_back(array_keys(
+      "data.test_arrays", [](auto& c) -> auto& { return c.data.test_arrays; },
+      "npz only: the same for data.test_file"));
+  list.push_back(shared(text<Config>(
+      "data.label_column", [](auto& c) -> auto& { return c.data.label_column; }, a_column,
+      "csv only: the column of labels, whole numbers or names; all others are features")));
+}
+
+void append_share(List& list) {
+  list.push_back(shared(text<Config>(
+      "data.partition", [](auto& c) -> auto& { return c.data.partition; }, a_partition,
+      "whose share is ours: iid, shards:K (K from 1 to 10000), dirichlet:ALPHA (0.001 to 1000000), "
+      "or "
+      "all")));
+  list.push_back(shared(integer<Config>(
+      "data.shares", [](auto& c) -> auto& { return c.data.shares; },
+      IntegerRange{0, static_cast<std::int64_t>(kMaxClusterNodes)},
+      "shares that the partition deals, 0 to 4096; 0: one for each of `[[cluster.nodes]]`. With "
+      "membership.enabled required, unless data.partition is all")));
+  list.push_back(integer<Config>(
+      "data.share", [](auto& c) -> auto& { return c.data.share; },
+      IntegerRange{0, static_cast<std::int64_t>(kMaxClusterNodes) - 1},
+      "with data.shares: which of them is this node's, from 0"));
+  list.push_back(shared(integer<Config>(
+      "data.train_limit", [](auto& c) -> auto& { return c.data.train_limit; },
+      IntegerRange{0, kMaxSamples},
+      "use only the first N training samples, 0 to 4294967295; 0: all")));
+  list.push_back(shared(number<Config>(
+      "data.mean", [](auto& c) -> auto& { return c.data.mean; },
+      NumberRange{.text = "a finite number"},
+      "pixels become (value / 255 - mean) / std; for cifar-10 0.4734, for cifar-100 0.4782; "
+      "floats stay as they are")));
+  list.push_back(shared(number<Config>(
+      "data.std", [](auto& c) -> auto& { return c.data.std; },
+      NumberRange{.min = 0.0, .min_excluded = true, .text = "a number above 0"},
+      "greater than 0; for cifar-10 0.2516, for cifar-100 0.2682")));
+}
+
+}  // namespace
+
+void append_data(std::vector<Key<Config>>& list) {
+  append_files(list);
+  append_share(list);
+}
+
+}  // namespace skiptrain::daemon

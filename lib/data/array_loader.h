@@ -1,0 +1,39 @@
+// Data sets from NumPy's arrays: one of features, one of labels, in files .npy or in an archive
+// .npz.
+//
+// Features have shape (n, columns), (n, height, width) or (n, channels, height, width). Unsigned
+// bytes become pixels; all other types become float32, and are learned as they are. Labels are
+// whole numbers from 0 to 65535 of shape (n,) or (n, 1). Only the rows of a node's share are looked
+// at, of the features. Blocking; thread-safe, since nothing is shared.
+//
+// Errors start with a file's path, and name the row, counted from 0. kMismatch: different numbers
+// of features and labels. kInvalidArgument: a shape, a type or a label that is not as above.
+// kNumeric: NaN, infinity, or a float64 beyond float32. kResourceExhausted: beyond the limits of
+// ImageShape. Further errors as the readers and `chosen_rows`.
+#pragma once
+
+#include <string>
+
+#include "base/error.h"
+#include "data/dataset.h"
+#include "data/load_options.h"
+
+namespace skiptrain::data {
+
+// One node's share of two files .npy.
+Result<Dataset> load_npy(const std::string& features, const std::string& labels,
+                         const LoadOptions& options = {});
+
+struct NpzArrays {
+  std::string file;
+  std::string features;  // the arrays' keys
+  std::string labels;
+};
+// One node's share of two arrays of a file .npz.
+Result<Dataset> load_npz(const NpzArrays& arrays, const LoadOptions& options = {});
+
+// The shape of a sample of `columns` features. kResourceExhausted, starting with `name`, if they
+// are none or more than an image may have columns.
+Result<ImageShape> row_shape(std::uint64_t columns, const std::string& name);
+
+}  // namespace skiptrain::data
