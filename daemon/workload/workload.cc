@@ -64,8 +64,8 @@ learn::TrainerOptions trainer_options(const Config& config, const data::ImageSha
   options.local_epochs = static_cast<std::uint32_t>(config.train.local_epochs);
   options.batch_size = static_cast<std::uint32_t>(config.train.batch_size);
   options.lr = config.train.lr;
-  options.momentum = config.train.momentum;
-  options.weight_decay = config.train.weight_decay;
+  options.optimizer.momentum = config.train.momentum;
+  options.optimizer.weight_decay = config.train.weight_decay;
   options.keep_optimizer_state = config.train.keep_optimizer_state;
   options.threads = static_cast<std::uint32_t>(config.train.threads);
   options.seed = config.run.seed;

@@ -8,6 +8,7 @@
 #include "base/ids.h"
 #include "data/dataset.h"
 #include "learn/model_spec.h"
+#include "learn/optimizer.h"
 
 namespace skiptrain::learn {
 
@@ -17,9 +18,8 @@ struct TrainerOptions {
   std::uint32_t local_epochs = 0;  // instead: passes over the share; 0 uses local_steps
   std::uint32_t batch_size = 32;   // samples; the last minibatch of a pass may be smaller
   double lr = 0.1;
-  double momentum = 0.0;
-  double weight_decay = 0.0;
-  bool keep_optimizer_state = false;  // keep momentum from round to round
+  OptimizerOptions optimizer;
+  bool keep_optimizer_state = false;  // keep the optimizer's state from round to round
   std::uint32_t threads = 1;          // within an operator
   std::uint64_t seed = 1;             // of the run
   NodeId node;                        // of a TorchTrainer; a TrainerGroup is told node by node
@@ -28,6 +28,7 @@ struct TrainerOptions {
 };
 
 // kInvalidArgument, naming the config key and its range.
+Status validate(const OptimizerOptions& options);
 Status validate(const TrainerOptions& options);
 
 // Whether the model can take these samples; `which` is "training" or "test", for the message. Any

@@ -11,7 +11,6 @@
 #include "base/rng.h"
 #include "data/partition.h"
 #include "learn/minibatch_sampler.h"
-#include "learn/sgd.h"
 #include "learn/threads.h"
 
 namespace skiptrain::learn {
@@ -60,35 +59,31 @@ Status Workspace::load(const Parameters& parameters, const char* what) {
   return {};
 }
 
-std::span<float> Workspace::velocity_for(NodeState& state) {
-  if (setup_.options.momentum == 0) return {};
-  if (setup_.options.keep_optimizer_state) {
-    state.velocity.resize(layout().parameter_count(), 0.0f);
-    return state.velocity;
+Optimizer& Workspace::optimizer_for(NodeState& state) {
+  const bool keeps = setup_.options.keep_optimizer_state;
+  std::unique_ptr<Optimizer>& place = keeps ? state.optimizer : scratch_;
+  if (!place) {
+    place = make_optimizer(setup_.options.optimizer, layout().parameter_count());
+  } else if (!keeps) {
+    place->forget();
   }
-  scratch_velocity_.assign(layout().parameter_count(), 0.0f);
-  return scratch_velocity_;
+  return *place;
 }
 
-double Workspace::step(std::span<const std::uint32_t> samples, std::span<float> velocity,
+double Workspace::step(std::span<const std::uint32_t> samples, Optimizer& optimizer,
                        double learning_rate) {
   batch_.fill(*setup_.train, samples);
   flat_.zero_gradients();
   const at::Tensor loss =
       torch::cross_entropy_loss(model_->forward(batch_.images()), batch_.labels());
   loss.backward();
-  const SgdOptions sgd{learning_rate, setup_.options.momentum, setup_.options.weight_decay};
-  for (const FlatModule::Run& run : flat_.trainable()) {
-    sgd_step(sgd, flat_.values().subspan(run.offset, run.count),
-             flat_.gradients().subspan(run.offset, run.count),
-             velocity.empty() ? velocity : velocity.subspan(run.offset, run.count));
-  }
+  optimizer.step(flat_.values(), flat_.gradients(), flat_.trainable(), learning_rate);
   return static_cast<double>(loss.item<float>());
 }
 
 Result<Workspace::Progress> Workspace::run_local_steps(const ports::TrainRequest& request,
                                                        const NodeState& state,
-                                                       std::span<float> velocity) {
+                                                       Optimizer& optimizer) {
   const TrainerOptions& options = setup_.options;
   MinibatchSampler sampler(
       state.samples, options.batch_size,
@@ -101,7 +96,7 @@ Result<Workspace::Progress> Workspace::run_local_steps(const ports::TrainRequest
   for (std::uint64_t i = 0; i < progress.steps; ++i) {
     if (request.cancel.stop_requested()) return cancelled();
     const auto samples = sampler.next();
-    const double loss = step(samples, velocity, learning_rate);
+    const double loss = step(samples, optimizer, learning_rate);
     if (!std::isfinite(loss)) {
       return fail(ErrorCode::kNumeric, "the loss of local step " + std::to_string(i) +
                                            " of round " + to_string(request.round) +
@@ -128,9 +123,9 @@ Result<ports::TrainOutcome> Workspace::train(const ports::TrainRequest& request,
     return tl::unexpected<Error>(loaded.error());
   }
   model_->module().train();
-  auto progress = run_local_steps(request, state, velocity_for(state));
+  auto progress = run_local_steps(request, state, optimizer_for(state));
   if (!progress) {
-    state.velocity.clear();
+    state.optimizer.reset();
     return tl::unexpected<Error>(std::move(progress.error()));
   }
   const MutableParametersPtr snapshot = pool.acquire();

@@ -60,6 +60,25 @@ INSTANTIATE_TEST_SUITE_P(Models, TorchTrainerModelTest,
                            return name;
                          });
 
+TEST(TorchTrainerTest, EveryOptimizerLearns) {
+  const OptimizerOptions optimizers[] = {
+      {.momentum = 0.5, .nesterov = true},
+      {.kind = OptimizerKind::kAdam},
+      {.kind = OptimizerKind::kAdamW, .weight_decay = 0.01},
+  };
+  for (const OptimizerOptions& optimizer : optimizers) {
+    TrainerOptions options = quadrant_options();
+    options.local_steps = 150;
+    options.lr = optimizer.kind == OptimizerKind::kSgd ? 0.1 : 0.001;
+    options.optimizer = optimizer;
+    const auto trainer = make(options, 200);
+    const auto evaluation =
+        trainer->evaluate(*train(*trainer, 0, trainer->initial_parameters()), 0);
+    ASSERT_TRUE(evaluation) << evaluation.error().message;
+    EXPECT_GT(evaluation->accuracy, 0.9);
+  }
+}
+
 TEST(TorchTrainerTest, OneSeedGivesTheSameBits) {
   for (const char* model : {"gn-lenet", "femnist-cnn"}) {
     const auto a = make(quadrant_options(model));
@@ -136,21 +155,26 @@ TEST(TorchTrainerTest, LocalEpochsPassOverTheWholeShare) {
 
 TEST(TorchTrainerTest, OptimizerStateIsKeptOnlyOnRequest) {
   TrainerOptions options = quadrant_options();
-  options.momentum = 0.9;
-  const auto forgets = make(options);
-  options.keep_optimizer_state = true;
-  const auto keeps = make(options);
-  const auto start = forgets->initial_parameters();
-  const auto first = copy(train(*forgets, 0, start));
-  EXPECT_EQ(copy(train(*forgets, 0, start)), first);
-  EXPECT_EQ(copy(train(*keeps, 0, start)), first);
-  EXPECT_NE(copy(train(*keeps, 0, start)), first) << "the momentum of the first call carries on";
+  options.lr = 0.001;
+  for (const OptimizerOptions& optimizer :
+       {OptimizerOptions{.momentum = 0.9}, OptimizerOptions{.kind = OptimizerKind::kAdam}}) {
+    options.optimizer = optimizer;
+    options.keep_optimizer_state = false;
+    const auto forgets = make(options);
+    options.keep_optimizer_state = true;
+    const auto keeps = make(options);
+    const auto start = forgets->initial_parameters();
+    const auto first = copy(train(*forgets, 0, start));
+    EXPECT_EQ(copy(train(*forgets, 0, start)), first);
+    EXPECT_EQ(copy(train(*keeps, 0, start)), first);
+    EXPECT_NE(copy(train(*keeps, 0, start)), first) << "the state of the first call carries on";
+  }
 }
 
 TEST(TorchTrainerTest, DivergenceIsANumericErrorThatLeavesNoTrace) {
   TrainerOptions options = quadrant_options();
   options.lr = 1e30;
-  options.momentum = 0.5;
+  options.optimizer.momentum = 0.5;
   options.keep_optimizer_state = true;
   const auto trainer = make(options);
   const auto start = trainer->initial_parameters();
@@ -258,8 +282,12 @@ TEST(TorchTrainerTest, RefusesOptionsOutOfRange) {
       {"local_steps", [](auto& o) { o.local_steps = 2'000'000; }},
       {"lr", [](auto& o) { o.lr = 0; }},
       {"lr", [&](auto& o) { o.lr = nan; }},
-      {"momentum", [](auto& o) { o.momentum = 1; }},
-      {"weight_decay", [](auto& o) { o.weight_decay = -1; }},
+      {"momentum", [](auto& o) { o.optimizer.momentum = 1; }},
+      {"nesterov", [](auto& o) { o.optimizer.nesterov = true; }},
+      {"beta1", [](auto& o) { o.optimizer.beta1 = 1; }},
+      {"beta2", [&](auto& o) { o.optimizer.beta2 = nan; }},
+      {"epsilon", [](auto& o) { o.optimizer.epsilon = 0; }},
+      {"weight_decay", [](auto& o) { o.optimizer.weight_decay = -1; }},
       {"threads", [](auto& o) { o.threads = 0; }},
       {"std", [](auto& o) { o.std = 0; }},
       {"mean", [&](auto& o) { o.mean = nan; }},
