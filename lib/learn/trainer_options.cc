@@ -55,6 +55,9 @@ Status validate(const TrainerOptions& options) {
   if (!std::isfinite(options.lr) || options.lr <= 0) {
     return invalid("lr = " + std::to_string(options.lr) + ": must be finite and above 0");
   }
+  if (auto schedule = options.lr_schedule.validate(); !schedule) {
+    return invalid("lr_" + schedule.error().message);
+  }
   if (auto optimizer = validate(options.optimizer); !optimizer) return optimizer;
   if (options.threads < 1 || options.threads > kMaxThreads) {
     return invalid("threads = " + std::to_string(options.threads) + ": must be from 1 to " +

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/ids.h"
+#include "core/learning_rate_schedule.h"
 #include "data/dataset.h"
 #include "learn/model_spec.h"
 #include "learn/optimizer.h"
@@ -13,11 +14,12 @@
 namespace skiptrain::learn {
 
 struct TrainerOptions {
-  ModelSpec model;                 // its input shape and classes must suit the data
-  std::uint32_t local_steps = 10;  // minibatches per train round
-  std::uint32_t local_epochs = 0;  // instead: passes over the share; 0 uses local_steps
-  std::uint32_t batch_size = 32;   // samples; the last minibatch of a pass may be smaller
-  double lr = 0.1;
+  ModelSpec model;                         // its input shape and classes must suit the data
+  std::uint32_t local_steps = 10;          // minibatches per train round
+  std::uint32_t local_epochs = 0;          // instead: passes over the share; 0 uses local_steps
+  std::uint32_t batch_size = 32;           // samples; the last minibatch of a pass may be smaller
+  double lr = 0.1;                         // the base rate, unless a round is given another
+  core::LearningRateSchedule lr_schedule;  // multiplied onto the base rate
   OptimizerOptions optimizer;
   bool keep_optimizer_state = false;  // keep the optimizer's state from round to round
   std::uint32_t threads = 1;          // within an operator

@@ -88,7 +88,8 @@ Result<Workspace::Progress> Workspace::run_local_steps(const ports::TrainRequest
   MinibatchSampler sampler(
       state.samples, options.batch_size,
       derive_seed({options.seed, kMinibatchStream, state.node.value(), request.round.value()}));
-  const double learning_rate = request.learning_rate.value_or(options.lr);
+  const double learning_rate =
+      request.learning_rate.value_or(options.lr) * options.lr_schedule.factor(request.round);
   Progress progress;
   progress.steps = options.local_epochs != 0
                        ? std::uint64_t{options.local_epochs} * sampler.batches_per_pass()

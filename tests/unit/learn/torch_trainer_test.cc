@@ -4,6 +4,7 @@
 #include <cmath>
 #include <functional>
 #include <limits>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -171,6 +172,29 @@ TEST(TorchTrainerTest, OptimizerStateIsKeptOnlyOnRequest) {
   }
 }
 
+// What a round comes to whose rate is ordered, `lr` or not.
+std::vector<float> trained_at(const TrainerOptions& options, std::uint64_t round,
+                              std::optional<double> lr = {}) {
+  const auto trainer = make(options);
+  const auto outcome = trainer->train({Round(round), trainer->initial_parameters(), {}, lr});
+  EXPECT_TRUE(outcome) << outcome.error().message;
+  return outcome ? copy(outcome->parameters) : std::vector<float>();
+}
+
+TEST(TorchTrainerTest, TheScheduleIsMultipliedOntoTheBaseRateWhoeverSetIt) {
+  const TrainerOptions plain = quadrant_options();
+  TrainerOptions halving = plain;
+  halving.lr_schedule = {.decay = core::LearningRateDecay::kStep, .step_size = 3, .gamma = 0.5};
+  EXPECT_EQ(trained_at(halving, 2), trained_at(plain, 2)) << "before the first fall";
+  EXPECT_EQ(trained_at(halving, 3), trained_at(plain, 3, plain.lr / 2));
+  EXPECT_EQ(trained_at(halving, 6, 0.3), trained_at(plain, 6, 0.075)) << "of an ordered rate";
+  EXPECT_NE(trained_at(halving, 3), trained_at(plain, 3));
+  TrainerOptions cosine = plain;
+  cosine.lr_schedule = {.decay = core::LearningRateDecay::kCosine, .total_rounds = 10};
+  EXPECT_EQ(trained_at(cosine, 7),
+            trained_at(plain, 7, plain.lr * cosine.lr_schedule.factor(Round(7))));
+}
+
 TEST(TorchTrainerTest, DivergenceIsANumericErrorThatLeavesNoTrace) {
   TrainerOptions options = quadrant_options();
   options.lr = 1e30;
@@ -283,6 +307,8 @@ TEST(TorchTrainerTest, RefusesOptionsOutOfRange) {
       {"lr", [](auto& o) { o.lr = 0; }},
       {"lr", [&](auto& o) { o.lr = nan; }},
       {"momentum", [](auto& o) { o.optimizer.momentum = 1; }},
+      {"train.lr_step_size = 0",
+       [](auto& o) { o.lr_schedule.decay = core::LearningRateDecay::kStep; }},
       {"nesterov", [](auto& o) { o.optimizer.nesterov = true; }},
       {"beta1", [](auto& o) { o.optimizer.beta1 = 1; }},
       {"beta2", [&](auto& o) { o.optimizer.beta2 = nan; }},
