@@ -59,6 +59,10 @@ Status validate(const TrainerOptions& options) {
     return invalid("lr_" + schedule.error().message);
   }
   if (auto optimizer = validate(options.optimizer); !optimizer) return optimizer;
+  if (!std::isfinite(options.clip_norm) || options.clip_norm < 0) {
+    return invalid("clip_norm = " + std::to_string(options.clip_norm) +
+                   ": must be finite and not negative");
+  }
   if (options.threads < 1 || options.threads > kMaxThreads) {
     return invalid("threads = " + std::to_string(options.threads) + ": must be from 1 to " +
                    std::to_string(kMaxThreads));

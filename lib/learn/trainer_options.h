@@ -21,6 +21,7 @@ struct TrainerOptions {
   double lr = 0.1;                         // the base rate, unless a round is given another
   core::LearningRateSchedule lr_schedule;  // multiplied onto the base rate
   OptimizerOptions optimizer;
+  double clip_norm = 0.0;             // largest 2-norm of a minibatch's gradients; 0: any
   bool keep_optimizer_state = false;  // keep the optimizer's state from round to round
   std::uint32_t threads = 1;          // within an operator
   std::uint64_t seed = 1;             // of the run

@@ -10,6 +10,7 @@
 
 #include "base/rng.h"
 #include "data/partition.h"
+#include "learn/gradient_clipping.h"
 #include "learn/minibatch_sampler.h"
 #include "learn/threads.h"
 
@@ -77,6 +78,9 @@ double Workspace::step(std::span<const std::uint32_t> samples, Optimizer& optimi
   const at::Tensor loss =
       torch::cross_entropy_loss(model_->forward(batch_.images()), batch_.labels());
   loss.backward();
+  if (setup_.options.clip_norm > 0) {
+    clip_gradient_norm(flat_.gradients(), flat_.trainable(), setup_.options.clip_norm);
+  }
   optimizer.step(flat_.values(), flat_.gradients(), flat_.trainable(), learning_rate);
   return static_cast<double>(loss.item<float>());
 }

@@ -195,6 +195,26 @@ TEST(TorchTrainerTest, TheScheduleIsMultipliedOntoTheBaseRateWhoeverSetIt) {
             trained_at(plain, 7, plain.lr * cosine.lr_schedule.factor(Round(7))));
 }
 
+TEST(TorchTrainerTest, ClippedStepsAreNoLongerThanTheRateTimesTheNorm) {
+  TrainerOptions options = quadrant_options();
+  options.local_steps = 1;
+  options.lr = 1;
+  const std::vector<float> start = copy(make(options)->initial_parameters());
+  const auto length = [&] {
+    double squares = 0;
+    const std::vector<float> end = trained_at(options, 0);
+    for (std::size_t k = 0; k < end.size(); ++k) {
+      squares += std::pow(static_cast<double>(end[k] - start[k]), 2);
+    }
+    return std::sqrt(squares);
+  };
+  const double free = length();
+  options.clip_norm = free / 4;
+  EXPECT_NEAR(length(), free / 4, 1e-4 * free);
+  options.clip_norm = free * 4;
+  EXPECT_EQ(length(), free);
+}
+
 TEST(TorchTrainerTest, DivergenceIsANumericErrorThatLeavesNoTrace) {
   TrainerOptions options = quadrant_options();
   options.lr = 1e30;
@@ -309,6 +329,8 @@ TEST(TorchTrainerTest, RefusesOptionsOutOfRange) {
       {"momentum", [](auto& o) { o.optimizer.momentum = 1; }},
       {"train.lr_step_size = 0",
        [](auto& o) { o.lr_schedule.decay = core::LearningRateDecay::kStep; }},
+      {"clip_norm", [](auto& o) { o.clip_norm = -1; }},
+      {"clip_norm", [&](auto& o) { o.clip_norm = nan; }},
       {"nesterov", [](auto& o) { o.optimizer.nesterov = true; }},
       {"beta1", [](auto& o) { o.optimizer.beta1 = 1; }},
       {"beta2", [&](auto& o) { o.optimizer.beta2 = nan; }},
