@@ -38,6 +38,8 @@ struct Key {
 const std::vector<Key<Config>>& config_keys();
 // Those of [membership], to the end of `list`.
 void append_membership(std::vector<Key<Config>>& list);
+// Those of [train], likewise.
+void append_train(std::vector<Key<Config>>& list);
 // Of one entry of cluster.nodes.
 const std::vector<Key<ClusterNode>>& cluster_node_keys();
 
