@@ -11,6 +11,7 @@
 #include "base/rng.h"
 #include "data/partition.h"
 #include "learn/gradient_clipping.h"
+#include "learn/loss.h"
 #include "learn/minibatch_sampler.h"
 #include "learn/threads.h"
 
@@ -23,6 +24,9 @@ constexpr std::size_t kEvaluationBatch = 32;
 // Separates the draws of minibatches and of the evaluation subset from all others of a run's seed.
 constexpr std::uint64_t kMinibatchStream = 0x6d696e69;
 constexpr std::uint64_t kEvaluationStream = 0x6576616c;
+
+// Data sets carry classes; the other kinds need targets of another form.
+constexpr LossKind kLoss = LossKind::kCrossEntropy;
 
 using Clock = std::chrono::steady_clock;
 
@@ -75,8 +79,7 @@ double Workspace::step(std::span<const std::uint32_t> samples, Optimizer& optimi
                        double learning_rate) {
   batch_.fill(*setup_.train, samples);
   flat_.zero_gradients();
-  const at::Tensor loss =
-      torch::cross_entropy_loss(model_->forward(batch_.images()), batch_.labels());
+  const at::Tensor loss = loss_of(kLoss, model_->forward(batch_.images()), batch_.labels());
   loss.backward();
   if (setup_.options.clip_norm > 0) {
     clip_gradient_norm(flat_.gradients(), flat_.trainable(), setup_.options.clip_norm);
@@ -171,7 +174,7 @@ Result<ports::Evaluation> Workspace::evaluate(const Parameters& parameters,
     batch_.fill(test, part);
     const at::Tensor logits = model_->forward(batch_.images());
     loss_sum += static_cast<double>(
-        torch::cross_entropy_loss(logits, batch_.labels(), {}, at::Reduction::Sum).item<float>());
+        loss_of(kLoss, logits, batch_.labels(), OverSamples::kSum).item<float>());
     correct += logits.argmax(1).eq(batch_.labels()).sum().item<std::int64_t>();
   }
   const auto count = static_cast<double>(samples.size());
