@@ -128,7 +128,8 @@ void add_run_commands(CLI::App& root, Selection& selection) {
             v1::RUN_ORDER_STOP);
   auto* rate = run_noun->add_subcommand("lr", "Change the learning rate from a coming round on");
   auto flags = std::make_shared<Flags>();
-  rate->add_option("RATE", flags->learning_rate, "SGD learning rate, above 0")
+  rate->add_option("RATE", flags->learning_rate,
+                   "Base rate, above 0; train.lr_schedule is multiplied onto it")
       ->required()
       ->check(CLI::PositiveNumber);
   rate->add_option("--at-round", flags->at_round,

@@ -176,7 +176,7 @@ Json settings(const SimulatedRun& run) {
       {"Partition", learned(options.partition)},
       {"Local steps", std::to_string(options.local_steps)},
       {"Batch size", learned(std::to_string(options.batch_size))},
-      {"Learning rate", general(options.lr)},
+      {"Learning rate", options.lr ? general(*options.lr) : "the default"},
       {"Seed", std::to_string(options.seed)},
       {"Budget", budget_text(options)},
       {"Device profiles", options.profiles.empty() ? "all four in turn" : joined(options.profiles)},

@@ -37,7 +37,7 @@ Json options_json(const SimulatedRun& run) {
           {"partition", options.partition},
           {"local_steps", options.local_steps},
           {"batch_size", options.batch_size},
-          {"lr", options.lr},
+          {"lr", optional(options.lr)},
           {"seed", options.seed},
           {"budget_wh", optional(options.budget_wh)},
           {"budget_fraction", optional(options.budget_fraction)},

@@ -55,7 +55,7 @@ struct SimulatedGraph {
 
 struct SimulatedRun {
   std::string label;       // as in legends and tables: "skiptrain 4/4"; unique among the runs
-  TestbedOptions options;  // what was asked for, of this run alone
+  TestbedOptions options;  // what was asked for, of this run alone; with the learning rate
   std::string trainer;     // learn, or kQuadraticTrainer
   std::string network;     // lan, wifi, wan, or the file's name
   std::string faults;      // the file's name; empty for none

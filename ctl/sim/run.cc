@@ -172,6 +172,7 @@ SimulatedRun gather(const SimOptions& options, const TestbedOptions& run, const 
   SimulatedRun result;
   result.label = schedule_text(run.schedule);
   result.options = run;
+  result.options.lr = stage.plan.config.train.lr;
   result.trainer = options.trainer;
   result.network = options.network;
   result.faults = options.faults;

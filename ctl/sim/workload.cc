@@ -69,7 +69,8 @@ Result<sim::Device> device_of(const SimPlan& plan, std::size_t position,
   return device;
 }
 
-Status check_memory(const SimPlan& plan, std::size_t parameter_count, std::size_t data_bytes,
+// `own_bytes`: of the data and of kept optimizers, which the simulation does not know of.
+Status check_memory(const SimPlan& plan, std::size_t parameter_count, std::size_t own_bytes,
                     bool snapshots) {
   sim::SimulationSize size;
   size.nodes = plan.config.cluster.nodes.size();
@@ -81,7 +82,7 @@ Status check_memory(const SimPlan& plan, std::size_t parameter_count, std::size_
   size.evaluates_every_round = plan.config.round.evaluate_every == 1;
   size.takes_snapshots = snapshots;
   const std::uint64_t needed =
-      sim::estimate_memory(size).total() + data_bytes + plan.workers * kWorkspaceBytes;
+      sim::estimate_memory(size).total() + own_bytes + plan.workers * kWorkspaceBytes;
   const std::uint64_t available = available_memory();
   if (needed <= available) return {};
   return fail(ErrorCode::kResourceExhausted,
@@ -165,6 +166,15 @@ Result<Learners> make_learners(const SimPlan& plan, const SharedData::Sets& sets
   return learners;
 }
 
+// What every node holds of its optimizer between rounds.
+std::size_t kept_state_bytes(const daemon::TrainSettings& train, std::size_t parameter_count) {
+  if (!train.keep_optimizer_state) return 0;
+  const std::size_t buffers = train.optimizer != daemon::Optimizer::kSgd ? 2
+                              : train.momentum > 0                       ? 1
+                                                                         : 0;
+  return buffers * parameter_count * sizeof(float);
+}
+
 Result<PreparedRun> prepare_learning(const SimOptions& options, const SimPlan& plan,
                                      SharedData& data) {
   const daemon::Config& config = plan.config;
@@ -176,8 +186,9 @@ Result<PreparedRun> prepare_learning(const SimOptions& options, const SimPlan& p
       daemon::trainer_options(config, sets->train->shape, sets->train->classes).model);
   if (!layout) return tl::unexpected(layout.error());
   const std::size_t parameters = layout->parameter_count();
-  const std::size_t data_bytes = sets->train->byte_count() + sets->test->byte_count();
-  if (auto fits = check_memory(plan, parameters, data_bytes, !options.checkpoint.empty()); !fits) {
+  const std::size_t own_bytes = sets->train->byte_count() + sets->test->byte_count() +
+                                shares->size() * kept_state_bytes(config.train, parameters);
+  if (auto fits = check_memory(plan, parameters, own_bytes, !options.checkpoint.empty()); !fits) {
     return tl::unexpected(fits.error());
   }
   std::vector<sim::Device> devices;
@@ -210,6 +221,9 @@ Result<PreparedRun> prepare_quadratic(const SimOptions& options, const SimPlan& 
   if (config.train.lr >= 2) {
     return invalid("--lr: the quadratic trainer diverges from 2 on");
   }
+  if (config.train.optimizer != daemon::Optimizer::kSgd) {
+    return invalid("train.optimizer: the quadratic trainer knows sgd alone, in closed form");
+  }
   if (auto fits = check_memory(plan, 2 * options.dimension, 0, !options.checkpoint.empty());
       !fits) {
     return tl::unexpected(fits.error());
@@ -228,6 +242,8 @@ Result<PreparedRun> prepare_quadratic(const SimOptions& options, const SimPlan& 
   problem.run_seed = config.run.seed;
   problem.local_steps = config.train.local_steps;
   problem.learning_rate = config.train.lr;
+  problem.lr_schedule = config.train.lr_schedule;
+  problem.lr_schedule.total_rounds = config.run.rounds;
   problem.heterogeneity = options.heterogeneity;
   const ParametersPool pool(options.dimension, nodes + plan.workers);
   PreparedRun prepared{

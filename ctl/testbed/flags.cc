@@ -44,7 +44,7 @@ void add_workload_flags(CLI::App& command, TestbedOptions& o, std::string& polic
   add("--partition", o.partition, "iid, shards:K or dirichlet:ALPHA");
   add("--local-steps", o.local_steps, "Minibatches per train round");
   add("--batch-size", o.batch_size, "Samples per minibatch");
-  add("--lr", o.lr, "Learning rate of SGD");
+  command.add_option("--lr", o.lr, "Learning rate; default: 0.1, or that of --set train.optimizer");
   add("--seed", o.seed, "Of the model, the partition, the topology and the policy");
   auto* wh = command.add_option("--budget-wh", o.budget_wh, "Wh each node may spend on training");
   command.add_option("--budget-fraction", o.budget_fraction, "Or: part of each node's battery")

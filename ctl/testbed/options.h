@@ -27,7 +27,7 @@ struct TestbedOptions {
   std::string partition = "shards:2";
   std::uint64_t local_steps = 10;
   std::uint64_t batch_size = 32;
-  double lr = 0.1;
+  std::optional<double> lr;  // not set: the default, which follows the optimizer
   std::uint64_t seed = 1;
   std::optional<double> budget_wh;        // of each node
   std::optional<double> budget_fraction;  // of each node's battery

@@ -14,6 +14,7 @@
 #include "ctl/endpoint.h"
 #include "ctl/testbed/ports.h"
 #include "daemon/config/config.h"
+#include "daemon/config/values.h"
 #include "data/source.h"
 
 namespace skiptrain::ctl {
@@ -89,10 +90,15 @@ Status apply_setting(toml::table& document, const std::string& setting) {
   return {};
 }
 
+// The rate is a setting too, so that it is written out even if it is the default of an optimizer
+// that a later setting replaces.
 Result<std::string> with_settings(const std::string& toml, const TestbedOptions& options) {
-  if (options.settings.empty()) return toml;
+  std::vector<std::string> settings;
+  if (options.lr) settings.push_back("train.lr=" + daemon::number_text(*options.lr));
+  settings.insert(settings.end(), options.settings.begin(), options.settings.end());
+  if (settings.empty()) return toml;
   toml::table document = toml::parse(toml);
-  for (const std::string& setting : options.settings) {
+  for (const std::string& setting : settings) {
     if (auto applied = apply_setting(document, setting); !applied) {
       return tl::unexpected(applied.error());
     }
@@ -148,7 +154,6 @@ Result<std::string> write_config(const TestbedOptions& options, const TestbedSta
   config.data = *std::move(data);
   config.train.local_steps = options.local_steps;
   config.train.batch_size = options.batch_size;
-  config.train.lr = options.lr;
   config.round.rules = options.rules;
   config.round.evaluate_every = options.evaluate_every;
   config.round.evaluate_samples = options.evaluate_samples;

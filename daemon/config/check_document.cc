@@ -283,10 +283,6 @@ void check_rest(Document& document) {
   if (config.energy.meter == MeterKind::kConstant && !(config.energy.constant_watts > 0.0)) {
     document.complain("energy.meter", "needs energy.constant_watts, which must be above 0");
   }
-  if (document.is_set("train.local_steps") && config.train.local_epochs > 0) {
-    document.complain("train.local_epochs",
-                      "must be 0 or left out when train.local_steps is set; choose one");
-  }
   const std::string socket = config.control.socket.empty()
                                  ? (config.node.data_dir / "control.sock").string()
                                  : config.control.socket.string();
@@ -308,6 +304,7 @@ void check_document(Document& document) {
   check_listener(document);
   check_topology(document);
   check_data_files(document);
+  check_train(document);
   check_rest(document);
 }
 

@@ -78,6 +78,26 @@ std::string_view to_string(LogFormat format) {
   return format == LogFormat::kText ? "text" : "json";
 }
 
+std::string_view to_string(Optimizer optimizer) {
+  switch (optimizer) {
+    case Optimizer::kSgd:
+      return "sgd";
+    case Optimizer::kAdam:
+      return "adam";
+    case Optimizer::kAdamW:
+      return "adamw";
+  }
+  return "unknown";
+}
+
+double TrainSettings::default_lr(Optimizer optimizer) {
+  return optimizer == Optimizer::kSgd ? 0.1 : 0.001;
+}
+
+double TrainSettings::default_weight_decay(Optimizer optimizer) {
+  return optimizer == Optimizer::kAdamW ? 0.01 : 0.0;
+}
+
 std::size_t Config::position() const {
   const auto own = std::find_if(cluster.nodes.begin(), cluster.nodes.end(),
                                 [this](const ClusterNode& entry) { return entry.id == node.id; });
@@ -127,7 +147,9 @@ Result<Config> load_config(const std::filesystem::path& file) {
 }
 
 std::string to_toml(const Config& config) {
-  const Config defaults;
+  Config defaults;  // as a reader would take them
+  defaults.train.lr = TrainSettings::default_lr(config.train.optimizer);
+  defaults.train.weight_decay = TrainSettings::default_weight_decay(config.train.optimizer);
   std::string out;
   std::string section;
   const auto nodes = [&] {

@@ -1,6 +1,7 @@
 // One node's settings: read from a TOML file, checked as a whole, then never changed.
 //
-// Defaults are the initialisers below and nothing else. The keys, their ranges and their meaning
+// Defaults are the initialisers below and nothing else, but for two that follow the optimizer
+// (TrainSettings). The keys, their ranges and their meaning
 // are one table (keys.cc), from which come the reading, the refusal of unknown keys, the
 // comparison of two configs and the reference in README.md. Loading reports every problem of a
 // file at once, each with its line, and resolves all placeholders: after `load_config` no name,
@@ -22,6 +23,7 @@
 #include "base/error.h"
 #include "base/ids.h"
 #include "base/units.h"
+#include "core/learning_rate_schedule.h"
 #include "core/membership/timing.h"
 #include "core/round_rules.h"
 #include "core/schedule.h"
@@ -152,13 +154,27 @@ struct DataSettings {
   bool operator==(const DataSettings&) const = default;
 };
 
+enum class Optimizer { kSgd, kAdam, kAdamW };
+std::string_view to_string(Optimizer optimizer);
+
 struct TrainSettings {
+  // What is taken if the file does not say: PyTorch's, but for SGD's rate.
+  static double default_lr(Optimizer optimizer);
+  static double default_weight_decay(Optimizer optimizer);
+
   std::uint64_t local_steps = 10;
   std::uint64_t local_epochs = 0;  // above 0: takes the place of local_steps
   std::uint64_t batch_size = 32;
+  Optimizer optimizer = Optimizer::kSgd;
   double lr = 0.1;
-  double momentum = 0.0;
+  double momentum = 0.0;  // these two sgd
+  bool nesterov = false;
+  double beta1 = 0.9;  // these three adam and adamw
+  double beta2 = 0.999;
+  double epsilon = 1e-8;
   double weight_decay = 0.0;
+  core::LearningRateSchedule lr_schedule;  // its total_rounds are run.rounds, and 0 here
+  double clip_norm = 0.0;                  // 0: off
   bool keep_optimizer_state = false;
   int threads = 1;
   bool operator==(const TrainSettings&) const = default;

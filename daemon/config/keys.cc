@@ -209,37 +209,6 @@ void append_model(List& list) {
       IntegerRange{1, 65536}, "mlp only: widths of its hidden layers")));
 }
 
-void append_train(List& list) {
-  list.push_back(shared(integer<Config>(
-      "train.local_steps", [](auto& c) -> auto& { return c.train.local_steps; },
-      IntegerRange{0, kMillion}, "minibatches per train round, 0 to 1000000")));
-  list.push_back(shared(integer<Config>(
-      "train.local_epochs", [](auto& c) -> auto& { return c.train.local_epochs; },
-      IntegerRange{0, kMillion},
-      "instead: passes over the node's share, 0 to 1000000; 0 uses local_steps")));
-  list.push_back(shared(integer<Config>(
-      "train.batch_size", [](auto& c) -> auto& { return c.train.batch_size; },
-      IntegerRange{1, 65536}, "samples, 1 to 65536")));
-  list.push_back(shared(number<Config>(
-      "train.lr", [](auto& c) -> auto& { return c.train.lr; },
-      NumberRange{.min = 0.0, .min_excluded = true, .text = "a number above 0"},
-      "SGD learning rate, above 0")));
-  list.push_back(shared(number<Config>(
-      "train.momentum", [](auto& c) -> auto& { return c.train.momentum; },
-      NumberRange{
-          .min = 0.0, .max = 1.0, .max_excluded = true, .text = "a number from 0 to below 1"},
-      "0 to below 1")));
-  list.push_back(shared(number<Config>(
-      "train.weight_decay", [](auto& c) -> auto& { return c.train.weight_decay; },
-      NumberRange{.min = 0.0, .text = "a number of 0 or more"}, "0 or more")));
-  list.push_back(shared(boolean<Config>(
-      "train.keep_optimizer_state", [](auto& c) -> auto& { return c.train.keep_optimizer_state; },
-      "keep momentum from round to round")));
-  list.push_back(integer<Config>(
-      "train.threads", [](auto& c) -> auto& { return c.train.threads; }, IntegerRange{1, 256},
-      "LibTorch threads within an operator, 1 to 256"));
-}
-
 void append_rules(List& list) {
   static_assert(core::RoundRules::kMaxStalenessLimit == kMillion, "the words below");
   list.push_back(shared(choice<Config>(

@@ -40,6 +40,8 @@ const std::vector<Key<Config>>& config_keys();
 void append_membership(std::vector<Key<Config>>& list);
 // Those of [data].
 void append_data(std::vector<Key<Config>>& list);
+// Those of [train], likewise.
+void append_train(std::vector<Key<Config>>& list);
 // Of one entry of cluster.nodes.
 const std::vector<Key<ClusterNode>>& cluster_node_keys();
 

@@ -24,6 +24,8 @@ std::string text_of(const toml::node& node) {
   std::string text;
   if (const auto string = node.value_exact<std::string>()) {
     text = toml_string(*string);
+  } else if (const auto number = node.value_exact<double>()) {
+    text = number_text(*number);  // 0.1, not all of its digits
   } else {
     std::ostringstream out;
     out << toml::toml_formatter(node);

@@ -51,6 +51,27 @@ std::uint32_t model_outputs(const Config& config, std::uint32_t classes) {
   return config.model.name == "femnist-cnn" ? std::max(kFemnistClasses, classes) : classes;
 }
 
+learn::OptimizerOptions optimizer_options(const TrainSettings& train) {
+  learn::OptimizerOptions options{.momentum = train.momentum,
+                                  .nesterov = train.nesterov,
+                                  .beta1 = train.beta1,
+                                  .beta2 = train.beta2,
+                                  .epsilon = train.epsilon,
+                                  .weight_decay = train.weight_decay};
+  switch (train.optimizer) {
+    case Optimizer::kSgd:
+      options.kind = learn::OptimizerKind::kSgd;
+      break;
+    case Optimizer::kAdam:
+      options.kind = learn::OptimizerKind::kAdam;
+      break;
+    case Optimizer::kAdamW:
+      options.kind = learn::OptimizerKind::kAdamW;
+      break;
+  }
+  return options;
+}
+
 }  // namespace
 
 Result<TrainingData> load_share(const Config& config) {
@@ -81,8 +102,10 @@ learn::TrainerOptions trainer_options(const Config& config, const data::ImageSha
   options.local_epochs = static_cast<std::uint32_t>(config.train.local_epochs);
   options.batch_size = static_cast<std::uint32_t>(config.train.batch_size);
   options.lr = config.train.lr;
-  options.momentum = config.train.momentum;
-  options.weight_decay = config.train.weight_decay;
+  options.lr_schedule = config.train.lr_schedule;
+  options.lr_schedule.total_rounds = config.run.rounds;
+  options.optimizer = optimizer_options(config.train);
+  options.clip_norm = config.train.clip_norm;
   options.keep_optimizer_state = config.train.keep_optimizer_state;
   options.threads = static_cast<std::uint32_t>(config.train.threads);
   options.seed = config.run.seed;

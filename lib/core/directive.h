@@ -22,7 +22,7 @@ struct DirectiveStamp {
 enum class RunOrder : std::uint8_t { kRun, kPause, kStop };
 
 struct LearningRate {
-  double value = 0.0;  // above 0, finite
+  double value = 0.0;  // the base rate; above 0, finite
   bool operator==(const LearningRate&) const = default;
 };
 

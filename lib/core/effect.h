@@ -25,7 +25,7 @@ struct RecordEnergyIntent {
 struct Train {
   Round round;
   ParametersPtr start;
-  std::optional<double> learning_rate;  // by a directive; nullopt: the configured one
+  std::optional<double> learning_rate;  // base rate by a directive; nullopt: the configured one
 };
 
 // Send one update to several neighbours.

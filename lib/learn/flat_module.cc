@@ -95,7 +95,7 @@ std::span<float> FlatModule::values() {
   return {tensors_->values.data_ptr<float>(), layout_.parameter_count()};
 }
 
-std::span<const float> FlatModule::gradients() const {
+std::span<float> FlatModule::gradients() {
   return {tensors_->gradients.data_ptr<float>(), layout_.parameter_count()};
 }
 

@@ -30,7 +30,7 @@ class FlatModule {
   // The module's own memory: a write changes the model.
   std::span<float> values();
   // Sums of all backward passes since zero_gradients(). Zero for buffers, which have none.
-  std::span<const float> gradients() const;
+  std::span<float> gradients();
   void zero_gradients();
 
   // Runs of the flat buffer that the optimizer may change: the parameters, not the buffers.

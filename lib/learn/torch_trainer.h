@@ -1,10 +1,11 @@
-// The port `Trainer` on LibTorch for one node: minibatch SGD with cross-entropy on this node's
-// share of the data. A TrainerGroup of one worker and one node.
+// The port `Trainer` on LibTorch for one node: minibatches and cross-entropy on this node's share
+// of the data. A TrainerGroup of one worker and one node.
 //
 // Every round draws its minibatches from (run seed, NodeId, round) and nothing else, so a round can
-// be replayed alone and a restarted node goes on exactly as it would have; only the momentum that
-// `keep_optimizer_state` keeps is lost by a restart. With one thread, one seed on one machine gives
-// the same bits every time. x(0) is PyTorch's default initialisation after torch.manual_seed(seed).
+// be replayed alone and a restarted node goes on exactly as it would have; only the optimizer's
+// state that `keep_optimizer_state` keeps is lost by a restart. With one thread, one seed on one
+// machine gives the same bits every time. x(0) is PyTorch's default initialisation after
+// torch.manual_seed(seed).
 //
 // Threading: one train() at a time; all else from any thread. LibTorch's thread count is the
 // process's: two trainers with different `threads` in one process disturb each other. No exception

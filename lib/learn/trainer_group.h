@@ -2,7 +2,7 @@
 // worker, and for each node a handle that costs next to nothing.
 //
 // A handle is a `ports::Trainer` that holds its NodeId, its list of samples and, only with
-// `keep_optimizer_state`, its momentum. A call on it borrows one of the group's idle workspaces
+// `keep_optimizer_state`, its optimizer. A call on it borrows one of the group's idle workspaces
 // (module, gradients, minibatch) for as long as it lasts, and waits while there is none, so at most
 // `workers` calls compute at once whatever the number of nodes and threads. A node's result does
 // not depend on the number of workers, nor on which nodes used the workspace before: it has exactly

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <string>
+#include <utility>
 
 namespace skiptrain::learn {
 namespace {
@@ -10,12 +11,39 @@ constexpr std::uint32_t kMaxThreads = 256;
 constexpr std::uint32_t kMaxBatch = 65'536;
 constexpr std::uint32_t kMaxSteps = 1'000'000;
 
+tl::unexpected<Error> invalid(const std::string& message) {
+  return fail(ErrorCode::kInvalidArgument, "train." + message);
+}
+
+// A factor by which a running mean forgets.
+Status validate_decay(const char* key, double value) {
+  if (value >= 0 && value < 1) return {};
+  return invalid(std::string(key) + " = " + std::to_string(value) +
+                 ": must be at least 0 and below 1");
+}
+
 }  // namespace
 
+Status validate(const OptimizerOptions& options) {
+  for (const auto& [key, value] :
+       {std::pair("momentum", options.momentum), std::pair("beta1", options.beta1),
+        std::pair("beta2", options.beta2)}) {
+    if (auto valid = validate_decay(key, value); !valid) return valid;
+  }
+  if (options.nesterov && options.momentum == 0) {
+    return invalid("nesterov: needs a momentum above 0");
+  }
+  if (!std::isfinite(options.epsilon) || options.epsilon <= 0) {
+    return invalid("epsilon = " + std::to_string(options.epsilon) + ": must be finite and above 0");
+  }
+  if (!std::isfinite(options.weight_decay) || options.weight_decay < 0) {
+    return invalid("weight_decay = " + std::to_string(options.weight_decay) +
+                   ": must be finite and not negative");
+  }
+  return {};
+}
+
 Status validate(const TrainerOptions& options) {
-  const auto invalid = [](const std::string& message) {
-    return fail(ErrorCode::kInvalidArgument, "train." + message);
-  };
   if (auto model = validate(options.model); !model) return model;
   if (options.batch_size < 1 || options.batch_size > kMaxBatch) {
     return invalid("batch_size = " + std::to_string(options.batch_size) + ": must be from 1 to " +
@@ -27,12 +55,12 @@ Status validate(const TrainerOptions& options) {
   if (!std::isfinite(options.lr) || options.lr <= 0) {
     return invalid("lr = " + std::to_string(options.lr) + ": must be finite and above 0");
   }
-  if (!(options.momentum >= 0 && options.momentum < 1)) {
-    return invalid("momentum = " + std::to_string(options.momentum) +
-                   ": must be at least 0 and below 1");
+  if (auto schedule = options.lr_schedule.validate(); !schedule) {
+    return invalid("lr_" + schedule.error().message);
   }
-  if (!std::isfinite(options.weight_decay) || options.weight_decay < 0) {
-    return invalid("weight_decay = " + std::to_string(options.weight_decay) +
+  if (auto optimizer = validate(options.optimizer); !optimizer) return optimizer;
+  if (!std::isfinite(options.clip_norm) || options.clip_norm < 0) {
+    return invalid("clip_norm = " + std::to_string(options.clip_norm) +
                    ": must be finite and not negative");
   }
   if (options.threads < 1 || options.threads > kMaxThreads) {

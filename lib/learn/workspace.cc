@@ -10,8 +10,9 @@
 
 #include "base/rng.h"
 #include "data/partition.h"
+#include "learn/gradient_clipping.h"
+#include "learn/loss.h"
 #include "learn/minibatch_sampler.h"
-#include "learn/sgd.h"
 #include "learn/threads.h"
 
 namespace skiptrain::learn {
@@ -23,6 +24,9 @@ constexpr std::size_t kEvaluationBatch = 32;
 // Separates the draws of minibatches and of the evaluation subset from all others of a run's seed.
 constexpr std::uint64_t kMinibatchStream = 0x6d696e69;
 constexpr std::uint64_t kEvaluationStream = 0x6576616c;
+
+// Data sets carry classes; the other kinds need targets of another form.
+constexpr LossKind kLoss = LossKind::kCrossEntropy;
 
 using Clock = std::chrono::steady_clock;
 
@@ -60,40 +64,39 @@ Status Workspace::load(const Parameters& parameters, const char* what) {
   return {};
 }
 
-std::span<float> Workspace::velocity_for(NodeState& state) {
-  if (setup_.options.momentum == 0) return {};
-  if (setup_.options.keep_optimizer_state) {
-    state.velocity.resize(layout().parameter_count(), 0.0f);
-    return state.velocity;
+Optimizer& Workspace::optimizer_for(NodeState& state) {
+  const bool keeps = setup_.options.keep_optimizer_state;
+  std::unique_ptr<Optimizer>& place = keeps ? state.optimizer : scratch_;
+  if (!place) {
+    place = make_optimizer(setup_.options.optimizer, layout().parameter_count());
+  } else if (!keeps) {
+    place->forget();
   }
-  scratch_velocity_.assign(layout().parameter_count(), 0.0f);
-  return scratch_velocity_;
+  return *place;
 }
 
-double Workspace::step(std::span<const std::uint32_t> samples, std::span<float> velocity,
+double Workspace::step(std::span<const std::uint32_t> samples, Optimizer& optimizer,
                        double learning_rate) {
   batch_.fill(*setup_.train, samples);
   flat_.zero_gradients();
-  const at::Tensor loss =
-      torch::cross_entropy_loss(model_->forward(batch_.images()), batch_.labels());
+  const at::Tensor loss = loss_of(kLoss, model_->forward(batch_.images()), batch_.labels());
   loss.backward();
-  const SgdOptions sgd{learning_rate, setup_.options.momentum, setup_.options.weight_decay};
-  for (const FlatModule::Run& run : flat_.trainable()) {
-    sgd_step(sgd, flat_.values().subspan(run.offset, run.count),
-             flat_.gradients().subspan(run.offset, run.count),
-             velocity.empty() ? velocity : velocity.subspan(run.offset, run.count));
+  if (setup_.options.clip_norm > 0) {
+    clip_gradient_norm(flat_.gradients(), flat_.trainable(), setup_.options.clip_norm);
   }
+  optimizer.step(flat_.values(), flat_.gradients(), flat_.trainable(), learning_rate);
   return static_cast<double>(loss.item<float>());
 }
 
 Result<Workspace::Progress> Workspace::run_local_steps(const ports::TrainRequest& request,
                                                        const NodeState& state,
-                                                       std::span<float> velocity) {
+                                                       Optimizer& optimizer) {
   const TrainerOptions& options = setup_.options;
   MinibatchSampler sampler(
       state.samples, options.batch_size,
       derive_seed({options.seed, kMinibatchStream, state.node.value(), request.round.value()}));
-  const double learning_rate = request.learning_rate.value_or(options.lr);
+  const double learning_rate =
+      request.learning_rate.value_or(options.lr) * options.lr_schedule.factor(request.round);
   Progress progress;
   progress.steps = options.local_epochs != 0
                        ? std::uint64_t{options.local_epochs} * sampler.batches_per_pass()
@@ -101,7 +104,7 @@ Result<Workspace::Progress> Workspace::run_local_steps(const ports::TrainRequest
   for (std::uint64_t i = 0; i < progress.steps; ++i) {
     if (request.cancel.stop_requested()) return cancelled();
     const auto samples = sampler.next();
-    const double loss = step(samples, velocity, learning_rate);
+    const double loss = step(samples, optimizer, learning_rate);
     if (!std::isfinite(loss)) {
       return fail(ErrorCode::kNumeric, "the loss of local step " + std::to_string(i) +
                                            " of round " + to_string(request.round) +
@@ -128,9 +131,9 @@ Result<ports::TrainOutcome> Workspace::train(const ports::TrainRequest& request,
     return tl::unexpected<Error>(loaded.error());
   }
   model_->module().train();
-  auto progress = run_local_steps(request, state, velocity_for(state));
+  auto progress = run_local_steps(request, state, optimizer_for(state));
   if (!progress) {
-    state.velocity.clear();
+    state.optimizer.reset();
     return tl::unexpected<Error>(std::move(progress.error()));
   }
   const MutableParametersPtr snapshot = pool.acquire();
@@ -171,7 +174,7 @@ Result<ports::Evaluation> Workspace::evaluate(const Parameters& parameters,
     batch_.fill(test, part);
     const at::Tensor logits = model_->forward(batch_.images());
     loss_sum += static_cast<double>(
-        torch::cross_entropy_loss(logits, batch_.labels(), {}, at::Reduction::Sum).item<float>());
+        loss_of(kLoss, logits, batch_.labels(), OverSamples::kSum).item<float>());
     correct += logits.argmax(1).eq(batch_.labels()).sum().item<std::int64_t>();
   }
   const auto count = static_cast<double>(samples.size());

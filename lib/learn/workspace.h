@@ -21,6 +21,7 @@
 #include "learn/batch.h"
 #include "learn/flat_module.h"
 #include "learn/models.h"
+#include "learn/optimizer.h"
 #include "learn/trainer_options.h"
 #include "model/parameters.h"
 #include "ports/trainer.h"
@@ -38,8 +39,8 @@ struct TrainingSetup {
 struct NodeState {
   NodeId node;
   std::vector<std::uint32_t> samples;  // its share: indices into the training set
-  // With keep_optimizer_state, the momentum of its last round; empty before the first.
-  std::vector<float> velocity;
+  // With keep_optimizer_state, as its last round left it; null before the first.
+  std::unique_ptr<Optimizer> optimizer;
 };
 
 // kUnavailable: asked to stop.
@@ -54,7 +55,7 @@ class Workspace {
   std::span<const float> values() { return flat_.values(); }
 
   // One round's local steps of `state`'s node. The outcome's parameters come from `pool`. On
-  // failure the node's kept momentum is forgotten.
+  // failure the node's kept optimizer state is forgotten.
   Result<ports::TrainOutcome> train(const ports::TrainRequest& request, NodeState& state,
                                     ParametersPool& pool);
   Result<ports::Evaluation> evaluate(const Parameters& parameters, std::uint64_t max_samples,
@@ -68,19 +69,18 @@ class Workspace {
   };
 
   Status load(const Parameters& parameters, const char* what);
-  // The optimizer's state at the start of a round of `state`'s node; empty without momentum.
-  std::span<float> velocity_for(NodeState& state);
+  // As it is at the start of a round of `state`'s node.
+  Optimizer& optimizer_for(NodeState& state);
   Result<Progress> run_local_steps(const ports::TrainRequest& request, const NodeState& state,
-                                   std::span<float> velocity);
-  // One minibatch of SGD; the loss before the step.
-  double step(std::span<const std::uint32_t> samples, std::span<float> velocity,
-              double learning_rate);
+                                   Optimizer& optimizer);
+  // One minibatch; the loss before the step.
+  double step(std::span<const std::uint32_t> samples, Optimizer& optimizer, double learning_rate);
 
   const TrainingSetup& setup_;
   std::unique_ptr<Model> model_;
   FlatModule flat_;
   BatchBuffer batch_;
-  std::vector<float> scratch_velocity_;  // of rounds whose momentum nobody keeps
+  std::unique_ptr<Optimizer> scratch_;  // of rounds whose optimizer state nobody keeps
 };
 
 }  // namespace skiptrain::learn

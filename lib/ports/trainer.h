@@ -21,7 +21,7 @@ struct TrainRequest {
   Round round;             // names the stream of minibatches, so that a round can be replayed
   ParametersPtr start;     // x(t)
   std::stop_token cancel;  // looked at between local steps; then train() fails with kUnavailable
-  std::optional<double> learning_rate;  // in place of the trainer's own
+  std::optional<double> learning_rate;  // in place of the trainer's own base rate
 };
 
 struct TrainOutcome {

@@ -70,7 +70,8 @@ Result<ports::TrainOutcome> QuadraticTrainer::train(const ports::TrainRequest& r
                                                  std::to_string(start.size()) + ": must be " +
                                                  std::to_string(options.dimension));
   }
-  const double learning_rate = request.learning_rate.value_or(options.learning_rate);
+  const double learning_rate = request.learning_rate.value_or(options.learning_rate) *
+                               options.lr_schedule.factor(request.round);
   const double keep = 1.0 - learning_rate;
   double kept = 1.0;          // (1 - lr)^k
   double kept_squares = 0.0;  // sum over j < k of (1 - lr)^(2 j)

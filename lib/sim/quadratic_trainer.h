@@ -12,6 +12,7 @@
 #include <span>
 #include <vector>
 
+#include "core/learning_rate_schedule.h"
 #include "model/parameters.h"
 #include "ports/trainer.h"
 
@@ -22,9 +23,10 @@ struct QuadraticOptions {
   std::size_t dimension = 16;
   std::uint64_t run_seed = 1;
   std::uint64_t local_steps = 10;
-  double learning_rate = 0.1;  // in (0, 2)
-  double heterogeneity = 1.0;  // distance between the nodes' optima, per dimension
-  double noise = 0.0;          // of the gradients, per dimension
+  double learning_rate = 0.1;              // in (0, 2)
+  core::LearningRateSchedule lr_schedule;  // multiplied onto it
+  double heterogeneity = 1.0;              // distance between the nodes' optima, per dimension
+  double noise = 0.0;                      // of the gradients, per dimension
 };
 
 // The problem that all nodes share. Immutable, thread-safe.

@@ -17,7 +17,7 @@
 #include "data/dataset.h"
 #include "learn/flat_module.h"
 #include "learn/models.h"
-#include "learn/sgd.h"
+#include "learn/optimizer.h"
 #include "learn/threads.h"
 #include "learn/trainer_group.h"
 
@@ -53,6 +53,7 @@ class BareLoop {
   BareLoop()
       : model_(make_model(ModelSpec{}, 1)),
         flat_(model_->module()),
+        sgd_(make_optimizer({}, flat_.layout().parameter_count())),
         images_(torch::rand({kBatch, 1, 28, 28})),
         labels_(torch::randint(10, {kBatch}, at::kLong)) {}
 
@@ -64,13 +65,14 @@ class BareLoop {
       const at::Tensor loss = torch::cross_entropy_loss(model_->forward(images_), labels_);
       loss.backward();
       // So small that the loop goes on learning nothing for as long as it is measured.
-      sgd_step({.lr = 1e-6}, flat_.values(), flat_.gradients(), {});
+      sgd_->step(flat_.values(), flat_.gradients(), flat_.trainable(), 1e-6);
     }
   }
 
  private:
   std::unique_ptr<Model> model_;
   FlatModule flat_;
+  std::unique_ptr<Optimizer> sgd_;
   at::Tensor images_;
   at::Tensor labels_;
 };

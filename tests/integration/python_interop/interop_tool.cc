@@ -104,8 +104,7 @@ int run(int argc, char** argv) {
                                       .local_steps = kSteps,
                                       .batch_size = kSamples,  // so that the order is no matter
                                       .lr = 0.02,
-                                      .momentum = 0.9,
-                                      .weight_decay = 0.01,
+                                      .optimizer = {.momentum = 0.9, .weight_decay = 0.01},
                                       .seed = kSeed,
                                       .mean = kMean,
                                       .std = kStd};

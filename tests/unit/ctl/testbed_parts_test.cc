@@ -84,6 +84,24 @@ TEST(PlanTest, ConfigsReadBackAsTheOptionsSay) {
   EXPECT_EQ(config->round.deadline, std::chrono::seconds(2));
 }
 
+TEST(PlanTest, TheLearningRateIsTheOptimizersUnlessGiven) {
+  TempDir dir;
+  const auto rate = [&](std::optional<double> lr, const std::string& setting) {
+    TestbedOptions options = options_in(dir);
+    options.lr = lr;
+    options.settings = {setting};
+    const auto plan = plan_testbed(options, dir.path());
+    EXPECT_TRUE(plan) << plan.error().message;
+    const auto config = read_node_config(options, *plan, 0, /*with_data=*/true);
+    EXPECT_TRUE(config) << config.error().message;
+    return config ? config->train.lr : 0.0;
+  };
+  EXPECT_EQ(rate({}, "train.momentum=0.9"), 0.1);
+  EXPECT_EQ(rate({}, "train.optimizer=adam"), 0.001);
+  EXPECT_EQ(rate(0.1, "train.optimizer=adam"), 0.1) << "SGD's default, but asked for";
+  EXPECT_EQ(rate(0.3, "train.lr=0.2"), 0.2) << "a setting has the last word";
+}
+
 TEST(PlanTest, RefusesOptionsThatTheDaemonWouldRefuse) {
   TempDir dir;
   const auto refusal = [&](auto change) {

@@ -65,6 +65,22 @@ TEST(ConfigRefusalsTest, ChecksTypeAndRangeOfEachKind) {
       {"[train]\nlr = inf\n", "train.lr = inf: must be a number above 0"},
       {"[train]\nmomentum = 1\n", "train.momentum = 1: must be a number from 0 to below 1"},
       {"[train]\nkeep_optimizer_state = 1\n", "must be true or false"},
+      {"[train]\noptimizer = \"rmsprop\"\n",
+       "train.optimizer = \"rmsprop\": must be one of \"sgd\", \"adam\", \"adamw\""},
+      {"[train]\noptimizer = \"adam\"\nbeta1 = 1\n",
+       "train.beta1 = 1: must be a number from 0 to below 1"},
+      {"[train]\noptimizer = \"adam\"\nbeta2 = -0.1\n", "train.beta2 = -0.1: must be a number"},
+      {"[train]\noptimizer = \"adam\"\nepsilon = 0\n",
+       "train.epsilon = 0: must be a number above 0"},
+      {"[train]\nclip_norm = -1\n", "train.clip_norm = -1: must be a number of 0 or more"},
+      {"[train]\nclip_norm = inf\n", "train.clip_norm = inf: must be a number of 0 or more"},
+      {"[train]\nlr_schedule = \"linear\"\n", "must be one of \"constant\", \"step\", \"cosine\""},
+      {"[train]\nlr_schedule = \"step\"\nlr_step_size = 1\nlr_gamma = 0\n",
+       "train.lr_gamma = 0: must be a number above 0 and at most 1"},
+      {"[train]\nlr_schedule = \"step\"\nlr_step_size = 1000001\n",
+       "train.lr_step_size = 1000001: must be an integer from 0 to 1000000"},
+      {"[train]\nlr_schedule = \"cosine\"\nlr_floor = 1.1\n",
+       "train.lr_floor = 1.1: must be a number from 0 to 1"},
       {"[schedule]\ngamma_train = 0\n", "gamma_train = 0: must be an integer from 1 to 1000000"},
       {"[schedule]\npolicy = \"sgd\"\n", "must be one of \"dpsgd\", \"skiptrain\""},
       {"[round]\ndeadline = \"5\"\n", "must be \"auto\" or a time from \"1ms\" to \"24h\""},
@@ -91,6 +107,45 @@ TEST(ConfigRefusalsTest, ChecksTypeAndRangeOfEachKind) {
   EXPECT_THAT(refusal(edited("rounds = 80", "rounds = -1")), HasSubstr("of 0 or more"));
   EXPECT_THAT(refusal(edited("\"r\"", "\"a b\"")), HasSubstr("run.id = \"a b\": must be 1 to 64"));
   EXPECT_THAT(refusal(edited("\"/tmp/n1\"", "\"\"")), HasSubstr("must be a path, not empty"));
+}
+
+TEST(ConfigRefusalsTest, ASettingOfTrainingThatHasNoEffectIsRefused) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"optimizer = \"adam\"\nmomentum = 0.9\n",
+       "train.momentum = 0.9: must be left out with train.optimizer = \"adam\", whose momentum is "
+       "train.beta1"},
+      {"optimizer = \"adamw\"\nnesterov = true\n", "train.nesterov = true: must be left out"},
+      {"beta1 = 0.8\n",
+       "train.beta1 = 0.8: must be left out with train.optimizer = \"sgd\"; it is for adam and "
+       "adamw"},
+      {"beta2 = 0.8\n", "train.beta2 = 0.8: must be left out"},
+      {"epsilon = 0.1\n", "train.epsilon = 0.1: must be left out"},
+      {"nesterov = true\n", "train.nesterov = true: needs train.momentum above 0"},
+      {"lr_step_size = 5\n",
+       "train.lr_step_size = 5: must be left out with train.lr_schedule = \"constant\"; it is for "
+       "step"},
+      {"lr_schedule = \"cosine\"\nlr_gamma = 0.5\n", "train.lr_gamma = 0.5: must be left out"},
+      {"lr_schedule = \"step\"\nlr_step_size = 5\nlr_floor = 0.5\n",
+       "train.lr_floor = 0.5: must be left out with train.lr_schedule = \"step\"; it is for "
+       "cosine"},
+      {"lr_schedule = \"step\"\n", "train.lr_step_size: must be set (rounds between two falls"},
+      {"lr_schedule = \"step\"\nlr_step_size = 0\n", "train.lr_step_size = 0: must be at least 1"},
+  };
+  for (const auto& [toml, message] : cases) {
+    EXPECT_THAT(refusal(with(std::string("[train]\n") + toml)), HasSubstr(message)) << toml;
+  }
+  EXPECT_TRUE(parse(with("[train]\noptimizer = \"adam\"\nmomentum = 0\nlr_floor = 0\n")))
+      << "what holds anyway may be said";
+}
+
+// One mistake is one problem: what depends on a refused value is not judged.
+TEST(ConfigRefusalsTest, WhatHangsOnARefusedOptimizerIsNotRefusedToo) {
+  EXPECT_THAT(refusal(with("[train]\noptimizer = \"adamm\"\nbeta1 = 0.8\n")),
+              Not(HasSubstr("beta1")));
+  EXPECT_THAT(refusal(with("[train]\nmomentum = 2\nnesterov = true\n")),
+              Not(HasSubstr("nesterov")));
+  EXPECT_THAT(refusal(with("[train]\nlr_schedule = \"cosin\"\nlr_floor = 0.5\n")),
+              Not(HasSubstr("lr_floor")));
 }
 
 TEST(ConfigRefusalsTest, FindsDuplicatesAndNodesThatAreNotThere) {

@@ -199,6 +199,66 @@ TEST(ConfigTest, ReloadMayChangeOnlyLiveKeys) {
               ElementsAre("energy.budget_wh: not set to 1.0 needs a restart"));
 }
 
+TEST(ConfigTest, DefaultsFollowTheOptimizer) {
+  const auto trained = [](const std::string& more) {
+    return valid(with("[train]\n" + more)).train;
+  };
+  EXPECT_EQ(trained("").lr, 0.1);
+  EXPECT_EQ(trained("optimizer = \"sgd\"\n").lr, 0.1);
+  const TrainSettings adam = trained("optimizer = \"adam\"\n");
+  EXPECT_EQ(adam.lr, 0.001);
+  EXPECT_EQ(adam.weight_decay, 0.0);
+  EXPECT_EQ(adam.beta1, 0.9);
+  EXPECT_EQ(adam.beta2, 0.999);
+  EXPECT_EQ(adam.epsilon, 1e-8);
+  const TrainSettings adamw = trained("optimizer = \"adamw\"\n");
+  EXPECT_EQ(adamw.lr, 0.001);
+  EXPECT_EQ(adamw.weight_decay, 0.01);
+  const TrainSettings told = trained("optimizer = \"adamw\"\nlr = 0.1\nweight_decay = 0\n");
+  EXPECT_EQ(told.lr, 0.1);
+  EXPECT_EQ(told.weight_decay, 0.0);
+}
+
+TEST(ConfigTest, WritesTheTrainingThatItReadsBack) {
+  for (const char* more : {
+           "optimizer = \"adamw\"\n",
+           "optimizer = \"adamw\"\nlr = 0.1\nweight_decay = 0\n",
+           "optimizer = \"adam\"\nlr = 0.002\nbeta1 = 0.8\nbeta2 = 0.99\nepsilon = 1e-6\n",
+           "momentum = 0.9\nnesterov = true\nclip_norm = 1.5\n",
+           "lr_schedule = \"step\"\nlr_step_size = 30\nlr_gamma = 0.5\n",
+           "lr_schedule = \"cosine\"\nlr_floor = 0.05\n",
+       }) {
+    const Config config = valid(with(std::string("[train]\n") + more));
+    const std::string text = to_toml(config);
+    const auto again = parse(text);
+    ASSERT_TRUE(again.has_value()) << again.error().message << "\n" << text;
+    EXPECT_EQ(*again, config) << text;
+    EXPECT_EQ(run_fingerprint(*again), run_fingerprint(config));
+    EXPECT_NE(config.train, valid().train);
+  }
+}
+
+TEST(RunFingerprintTest, IsThatOfTheSettingsHoweverTheyCameAbout) {
+  EXPECT_EQ(run_fingerprint(valid(with("[train]\noptimizer = \"adam\"\n"))),
+            run_fingerprint(valid(with("[train]\noptimizer = \"adam\"\nlr = 0.001\n"))));
+}
+
+TEST(RunFingerprintTest, ChangesWithEverySettingOfAnOptimizerOrASchedule) {
+  const auto print = [](const std::string& more) {
+    return run_fingerprint(valid(with("[train]\n" + more)));
+  };
+  const std::string adam = "optimizer = \"adam\"\n";
+  for (const char* more : {"beta1 = 0.8\n", "beta2 = 0.99\n", "epsilon = 1e-6\n", "lr = 0.1\n"}) {
+    EXPECT_NE(print(adam + more), print(adam)) << more;
+  }
+  EXPECT_NE(print("momentum = 0.9\nnesterov = true\n"), print("momentum = 0.9\n"));
+  const std::string step = "lr_schedule = \"step\"\nlr_step_size = 9\n";
+  EXPECT_NE(print(step + "lr_gamma = 0.5\n"), print(step));
+  EXPECT_NE(print("lr_schedule = \"step\"\nlr_step_size = 8\n"), print(step));
+  const std::string cosine = "lr_schedule = \"cosine\"\n";
+  EXPECT_NE(print(cosine + "lr_floor = 0.5\n"), print(cosine));
+}
+
 TEST(RunFingerprintTest, IgnoresWhatIsANodesOwnAffair) {
   const Fingerprint mine = run_fingerprint(valid());
   std::string other = edited("id = 1\n", "id = 7\n");
@@ -228,7 +288,12 @@ TEST(RunFingerprintTest, ChangesWithEverySharedSetting) {
       with("[train]\nlocal_epochs = 1\n"),
       with("[train]\nbatch_size = 33\n"),
       with("[train]\nlr = 0.2\n"),
+      with("[train]\noptimizer = \"adam\"\n"),
+      with("[train]\noptimizer = \"adamw\"\n"),
       with("[train]\nmomentum = 0.1\n"),
+      with("[train]\nclip_norm = 1\n"),
+      with("[train]\nlr_schedule = \"cosine\"\n"),
+      with("[train]\nlr_schedule = \"step\"\nlr_step_size = 9\n"),
       with("[train]\nweight_decay = 0.1\n"),
       with("[train]\nkeep_optimizer_state = true\n"),
       with("[round]\nmode = \"async\"\n"),

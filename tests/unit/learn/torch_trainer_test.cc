@@ -4,6 +4,7 @@
 #include <cmath>
 #include <functional>
 #include <limits>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -106,6 +107,25 @@ TEST(TorchTrainerTest, LabelsMayBeLargerThanAByte) {
   EXPECT_GT(result->accuracy, 0.9);
 }
 
+TEST(TorchTrainerTest, EveryOptimizerLearns) {
+  const OptimizerOptions optimizers[] = {
+      {.momentum = 0.5, .nesterov = true},
+      {.kind = OptimizerKind::kAdam},
+      {.kind = OptimizerKind::kAdamW, .weight_decay = 0.01},
+  };
+  for (const OptimizerOptions& optimizer : optimizers) {
+    TrainerOptions options = quadrant_options();
+    options.local_steps = 150;
+    options.lr = optimizer.kind == OptimizerKind::kSgd ? 0.1 : 0.001;
+    options.optimizer = optimizer;
+    const auto trainer = make(options, 200);
+    const auto evaluation =
+        trainer->evaluate(*train(*trainer, 0, trainer->initial_parameters()), 0);
+    ASSERT_TRUE(evaluation) << evaluation.error().message;
+    EXPECT_GT(evaluation->accuracy, 0.9);
+  }
+}
+
 TEST(TorchTrainerTest, OneSeedGivesTheSameBits) {
   for (const char* model : {"gn-lenet", "femnist-cnn"}) {
     const auto a = make(quadrant_options(model));
@@ -182,21 +202,69 @@ TEST(TorchTrainerTest, LocalEpochsPassOverTheWholeShare) {
 
 TEST(TorchTrainerTest, OptimizerStateIsKeptOnlyOnRequest) {
   TrainerOptions options = quadrant_options();
-  options.momentum = 0.9;
-  const auto forgets = make(options);
-  options.keep_optimizer_state = true;
-  const auto keeps = make(options);
-  const auto start = forgets->initial_parameters();
-  const auto first = copy(train(*forgets, 0, start));
-  EXPECT_EQ(copy(train(*forgets, 0, start)), first);
-  EXPECT_EQ(copy(train(*keeps, 0, start)), first);
-  EXPECT_NE(copy(train(*keeps, 0, start)), first) << "the momentum of the first call carries on";
+  options.lr = 0.001;
+  for (const OptimizerOptions& optimizer :
+       {OptimizerOptions{.momentum = 0.9}, OptimizerOptions{.kind = OptimizerKind::kAdam}}) {
+    options.optimizer = optimizer;
+    options.keep_optimizer_state = false;
+    const auto forgets = make(options);
+    options.keep_optimizer_state = true;
+    const auto keeps = make(options);
+    const auto start = forgets->initial_parameters();
+    const auto first = copy(train(*forgets, 0, start));
+    EXPECT_EQ(copy(train(*forgets, 0, start)), first);
+    EXPECT_EQ(copy(train(*keeps, 0, start)), first);
+    EXPECT_NE(copy(train(*keeps, 0, start)), first) << "the state of the first call carries on";
+  }
+}
+
+// What a round comes to whose rate is ordered, `lr` or not.
+std::vector<float> trained_at(const TrainerOptions& options, std::uint64_t round,
+                              std::optional<double> lr = {}) {
+  const auto trainer = make(options);
+  const auto outcome = trainer->train({Round(round), trainer->initial_parameters(), {}, lr});
+  EXPECT_TRUE(outcome) << outcome.error().message;
+  return outcome ? copy(outcome->parameters) : std::vector<float>();
+}
+
+TEST(TorchTrainerTest, TheScheduleIsMultipliedOntoTheBaseRateWhoeverSetIt) {
+  const TrainerOptions plain = quadrant_options();
+  TrainerOptions halving = plain;
+  halving.lr_schedule = {.decay = core::LearningRateDecay::kStep, .step_size = 3, .gamma = 0.5};
+  EXPECT_EQ(trained_at(halving, 2), trained_at(plain, 2)) << "before the first fall";
+  EXPECT_EQ(trained_at(halving, 3), trained_at(plain, 3, plain.lr / 2));
+  EXPECT_EQ(trained_at(halving, 6, 0.3), trained_at(plain, 6, 0.075)) << "of an ordered rate";
+  EXPECT_NE(trained_at(halving, 3), trained_at(plain, 3));
+  TrainerOptions cosine = plain;
+  cosine.lr_schedule = {.decay = core::LearningRateDecay::kCosine, .total_rounds = 10};
+  EXPECT_EQ(trained_at(cosine, 7),
+            trained_at(plain, 7, plain.lr * cosine.lr_schedule.factor(Round(7))));
+}
+
+TEST(TorchTrainerTest, ClippedStepsAreNoLongerThanTheRateTimesTheNorm) {
+  TrainerOptions options = quadrant_options();
+  options.local_steps = 1;
+  options.lr = 1;
+  const std::vector<float> start = copy(make(options)->initial_parameters());
+  const auto length = [&] {
+    double squares = 0;
+    const std::vector<float> end = trained_at(options, 0);
+    for (std::size_t k = 0; k < end.size(); ++k) {
+      squares += std::pow(static_cast<double>(end[k] - start[k]), 2);
+    }
+    return std::sqrt(squares);
+  };
+  const double free = length();
+  options.clip_norm = free / 4;
+  EXPECT_NEAR(length(), free / 4, 1e-4 * free);
+  options.clip_norm = free * 4;
+  EXPECT_EQ(length(), free);
 }
 
 TEST(TorchTrainerTest, DivergenceIsANumericErrorThatLeavesNoTrace) {
   TrainerOptions options = quadrant_options();
   options.lr = 1e30;
-  options.momentum = 0.5;
+  options.optimizer.momentum = 0.5;
   options.keep_optimizer_state = true;
   const auto trainer = make(options);
   const auto start = trainer->initial_parameters();
@@ -304,8 +372,16 @@ TEST(TorchTrainerTest, RefusesOptionsOutOfRange) {
       {"local_steps", [](auto& o) { o.local_steps = 2'000'000; }},
       {"lr", [](auto& o) { o.lr = 0; }},
       {"lr", [&](auto& o) { o.lr = nan; }},
-      {"momentum", [](auto& o) { o.momentum = 1; }},
-      {"weight_decay", [](auto& o) { o.weight_decay = -1; }},
+      {"momentum", [](auto& o) { o.optimizer.momentum = 1; }},
+      {"train.lr_step_size = 0",
+       [](auto& o) { o.lr_schedule.decay = core::LearningRateDecay::kStep; }},
+      {"clip_norm", [](auto& o) { o.clip_norm = -1; }},
+      {"clip_norm", [&](auto& o) { o.clip_norm = nan; }},
+      {"nesterov", [](auto& o) { o.optimizer.nesterov = true; }},
+      {"beta1", [](auto& o) { o.optimizer.beta1 = 1; }},
+      {"beta2", [&](auto& o) { o.optimizer.beta2 = nan; }},
+      {"epsilon", [](auto& o) { o.optimizer.epsilon = 0; }},
+      {"weight_decay", [](auto& o) { o.optimizer.weight_decay = -1; }},
       {"threads", [](auto& o) { o.threads = 0; }},
       {"std", [](auto& o) { o.std = 0; }},
       {"mean", [&](auto& o) { o.mean = nan; }},

@@ -118,7 +118,7 @@ std::vector<Track> tracks_in_group(const TrainerOptions& options, std::uint32_t 
 struct GroupCase {
   const char* name;
   const char* model;
-  double momentum = 0.0;
+  OptimizerOptions optimizer = {};
   bool keep_optimizer_state = false;
 };
 void PrintTo(const GroupCase& group_case, std::ostream* out) {
@@ -129,7 +129,7 @@ class TrainerGroupBitsTest : public ::testing::TestWithParam<GroupCase> {};
 
 TEST_P(TrainerGroupBitsTest, AreThoseOfATrainerOfItsOwnWhateverTheWorkersAndThreads) {
   TrainerOptions options = quadrant_options(GetParam().model);
-  options.momentum = GetParam().momentum;
+  options.optimizer = GetParam().optimizer;
   options.keep_optimizer_state = GetParam().keep_optimizer_state;
   std::vector<Track> alone;
   for (std::uint32_t node = 0; node < kNodes; ++node) {
@@ -149,13 +149,15 @@ TEST_P(TrainerGroupBitsTest, AreThoseOfATrainerOfItsOwnWhateverTheWorkersAndThre
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Cases, TrainerGroupBitsTest,
-                         ::testing::Values(GroupCase{"GnLenet", "gn-lenet"},
-                                           GroupCase{"Lenet5", "lenet5"},
-                                           GroupCase{"FemnistCnn", "femnist-cnn"},
-                                           GroupCase{"Momentum", "mlp", 0.9},
-                                           GroupCase{"KeptMomentum", "gn-lenet", 0.9, true}),
-                         [](const auto& test) { return std::string(test.param.name); });
+INSTANTIATE_TEST_SUITE_P(
+    Cases, TrainerGroupBitsTest,
+    ::testing::Values(GroupCase{"GnLenet", "gn-lenet"}, GroupCase{"Lenet5", "lenet5"},
+                      GroupCase{"FemnistCnn", "femnist-cnn"},
+                      GroupCase{"Momentum", "mlp", {.momentum = 0.9}},
+                      GroupCase{"Adam", "mlp", {OptimizerKind::kAdam}},
+                      GroupCase{"KeptAdamW", "mlp", {OptimizerKind::kAdamW}, true},
+                      GroupCase{"KeptMomentum", "gn-lenet", {.momentum = 0.9}, true}),
+    [](const auto& test) { return std::string(test.param.name); });
 
 TEST(TrainerGroupTest, XZeroIsOneBufferForAllAndThatOfATrainerOfItsOwn) {
   const TrainerGroup group = make_group(quadrant_options(), {.workers = 2});
@@ -171,7 +173,7 @@ TEST(TrainerGroupTest, XZeroIsOneBufferForAllAndThatOfATrainerOfItsOwn) {
 
 TEST(TrainerGroupTest, NodesDoNotSeeEachOthersMomentum) {
   TrainerOptions options = quadrant_options();
-  options.momentum = 0.9;
+  options.optimizer.momentum = 0.9;
   options.keep_optimizer_state = true;
   const TrainerGroup group = make_group(options);
   const ParametersPtr start = group.initial_parameters();
@@ -194,7 +196,7 @@ TEST(TrainerGroupTest, NodesDoNotSeeEachOthersMomentum) {
 
 TEST(TrainerGroupTest, AFailedRoundForgetsTheMomentumOfItsNodeOnly) {
   TrainerOptions options = quadrant_options();
-  options.momentum = 0.9;
+  options.optimizer.momentum = 0.9;
   options.keep_optimizer_state = true;
   const TrainerGroup group = make_group(options);
   const auto a = handle_of(group, 0);
@@ -343,7 +345,7 @@ TEST(TrainerGroupTest, AHandleTakesTensOfBytesAndItsSamples) {
   GTEST_SKIP() << "another allocator than glibc's is at work";
 #else
   TrainerOptions options = quadrant_options();
-  options.momentum = 0.9;
+  options.optimizer.momentum = 0.9;
   const TrainerGroup group = make_group(options, {.workers = 2});
   constexpr std::size_t kHandles = 2000;
   std::vector<std::unique_ptr<ports::Trainer>> handles;

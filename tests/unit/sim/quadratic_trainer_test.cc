@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -32,6 +34,22 @@ TEST(QuadraticTrainerTest, ATrainRoundIsItsLocalStepsOneByOne) {
   }
   EXPECT_NEAR(outcome->mean_loss, loss, 1e-9);
   EXPECT_EQ(start->values()[0], 2.0f);
+}
+
+TEST(QuadraticTrainerTest, TheScheduleIsMultipliedOntoTheRate) {
+  QuadraticOptions options{.nodes = 3, .dimension = 8, .learning_rate = 0.3};
+  const auto at = [&](std::uint64_t round, std::optional<double> lr) {
+    QuadraticTrainer trainer(problem_of(options), 1, ParametersPool(8, 4));
+    const auto outcome =
+        trainer.train({Round(round), copy_parameters(std::vector<float>(8, 2.0f)), {}, lr});
+    const auto values = outcome->parameters->values();
+    return std::vector<float>(values.begin(), values.end());
+  };
+  const auto at_half = at(5, 0.15);
+  const auto at_quarter = at(5, 0.2 / 4);
+  options.lr_schedule = {.decay = core::LearningRateDecay::kStep, .step_size = 5, .gamma = 0.5};
+  EXPECT_EQ(at(5, {}), at_half);
+  EXPECT_EQ(at(5, 0.1), at_quarter);
 }
 
 TEST(QuadraticTrainerTest, TheOptimumIsTheMeanOfTheCentres) {

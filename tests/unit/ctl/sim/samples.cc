@@ -131,6 +131,7 @@ SimulatedRun sample_run(const SampleOptions& options) {
   run.options.rounds = options.rounds;
   run.options.schedule = options.schedule;
   run.options.topology = options.topology;
+  run.options.lr = 0.1;
   run.options.seed = options.seed;
   run.options.evaluate_every = options.evaluate_every;
   if (heeds_budget(options.schedule.policy)) run.options.budget_fraction = 0.1;

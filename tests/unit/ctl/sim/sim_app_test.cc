@@ -71,6 +71,30 @@ TEST(SimAppTest, ASingleRunHasTheSummaryOfATestbed) {
             run.at("series")[11].at("consensus_distance").get<double>());
 }
 
+TEST(SimAppTest, TheLearningRateFallsByItsSchedule) {
+  const auto losses = [](std::vector<std::string> more) {
+    std::vector<std::string> flags = {"--nodes",      "2", "--topology", "complete",
+                                      "--rounds",     "4", "--policy",   "dpsgd",
+                                      "--eval-every", "1"};
+    flags.insert(flags.end(), more.begin(), more.end());
+    std::vector<double> result;
+    const Json run = json_of(std::move(flags));
+    for (const Json& round : run.at("series")) {
+      result.push_back(round.at("test_loss").at("mean").get<double>());
+    }
+    return result;
+  };
+  const std::vector<double> constant = losses({});
+  const std::vector<double> step =
+      losses({"--set", "train.lr_schedule=step", "--set", "train.lr_step_size=2"});
+  ASSERT_EQ(constant.size(), 4U);
+  ASSERT_EQ(step.size(), 4U);
+  EXPECT_EQ(step[0], constant[0]);
+  EXPECT_EQ(step[1], constant[1]);
+  EXPECT_NE(step[2], constant[2]);
+  EXPECT_NE(step[3], constant[3]);
+}
+
 TEST(SimAppTest, TheNumberOfWorkersChangesNothing) {
   TempDir dir;
   const auto log = [&](const std::string& workers) {
@@ -212,6 +236,10 @@ INSTANTIATE_TEST_SUITE_P(
         BadCase{"UnknownFlag", {"--speed", "3"}, ExitCode::kUsage, "--speed"},
         BadCase{"NegativeNodes", {"--nodes", "-1"}, ExitCode::kUsage, "--nodes"},
         BadCase{"TooManyNodes", {"--nodes", "5000"}, ExitCode::kUsage, "4096"},
+        BadCase{"AdamOnTheQuadratic",
+                {"--set", "train.optimizer=adam"},
+                ExitCode::kUsage,
+                "knows sgd alone"},
         BadCase{"Diverges", {"--lr", "2.5"}, ExitCode::kUsage, "diverges"}),
     [](const auto& info) { return info.param.name; });
 

@@ -1,11 +1,10 @@
-// The flat buffer and our SGD against LibTorch's own parameters and optimizer.
+// The flat buffer against LibTorch's own parameters.
+#include "learn/flat_module.h"
+
 #include <vector>
 
 #include <gtest/gtest.h>
 #include <torch/torch.h>
-
-#include "learn/flat_module.h"
-#include "learn/sgd.h"
 
 namespace skiptrain::learn {
 namespace {
@@ -70,45 +69,6 @@ TEST(FlatModuleTest, OnlyParametersAreTrainable) {
   EXPECT_EQ(flat.trainable()[0].count, 12u + 4 + 4 + 4);
   EXPECT_EQ(flat.trainable()[1].offset, 24u + 8);
   EXPECT_EQ(flat.trainable()[1].count, 8u + 2);
-}
-
-class SgdTest : public ::testing::TestWithParam<SgdOptions> {};
-
-TEST_P(SgdTest, AgreesWithTorchOptimSgd) {
-  const SgdOptions options = GetParam();
-  constexpr std::int64_t kCount = 1000;
-  at::Tensor theirs = torch::randn({kCount}).requires_grad_();
-  std::vector<float> ours(theirs.data_ptr<float>(), theirs.data_ptr<float>() + kCount);
-  torch::optim::SGD optimizer({theirs}, torch::optim::SGDOptions(options.lr)
-                                            .momentum(options.momentum)
-                                            .weight_decay(options.weight_decay));
-  std::vector<float> velocity(options.momentum != 0 ? kCount : 0);
-  for (int step = 0; step < 20; ++step) {
-    const at::Tensor gradient = torch::randn({kCount});
-    theirs.mutable_grad() = gradient.clone();
-    optimizer.step();
-    sgd_step(options, ours, {gradient.data_ptr<float>(), kCount}, velocity);
-  }
-  for (std::int64_t k = 0; k < kCount; ++k) {
-    ASSERT_NEAR(ours[static_cast<std::size_t>(k)], theirs[k].item<float>(), 1e-5)
-        << "element " << k;
-  }
-}
-
-INSTANTIATE_TEST_SUITE_P(Options, SgdTest,
-                         ::testing::Values(SgdOptions{0.1, 0, 0}, SgdOptions{0.1, 0.9, 0},
-                                           SgdOptions{0.05, 0, 0.01}, SgdOptions{0.05, 0.5, 0.1}));
-
-TEST(SgdTest, TheVelocityCarriesTheMomentumFromStepToStep) {
-  const SgdOptions options{.lr = 1, .momentum = 0.5};
-  const std::vector<float> gradient{1};
-  std::vector<float> value{0};
-  std::vector<float> velocity{0};
-  sgd_step(options, value, gradient, velocity);
-  EXPECT_FLOAT_EQ(value[0], -1) << "the first step follows the gradient";
-  sgd_step(options, value, gradient, velocity);
-  EXPECT_FLOAT_EQ(value[0], -2.5f);
-  EXPECT_FLOAT_EQ(velocity[0], 1.5f);
 }
 
 }  // namespace

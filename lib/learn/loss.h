@@ -1,0 +1,26 @@
+// What training makes small, and evaluation reports: how far outputs are from their targets. Inside
+// lib/learn only. No state; may throw c10::Error.
+#pragma once
+
+namespace at {
+class Tensor;
+}
+
+namespace skiptrain::learn {
+
+// Outputs are float32 [samples, outputs]. Of a sample it is
+enum class LossKind {
+  kCrossEntropy,        // of the softmax of its outputs; targets: int64 [samples], classes
+  kBinaryCrossEntropy,  // of the logistic of each output, their mean; targets: in [0, 1]
+  kMeanSquaredError,    // the mean over its outputs; targets: any numbers
+};
+
+enum class OverSamples { kMean, kSum };
+
+// A scalar that gradients flow back from: over the mean of samples that of torch.nn's
+// CrossEntropyLoss, BCEWithLogitsLoss and MSELoss, over their sum this times their number. Targets
+// of the last two kinds are float32, in the outputs' shape; c10::Error if in another.
+at::Tensor loss_of(LossKind kind, const at::Tensor& outputs, const at::Tensor& targets,
+                   OverSamples over = OverSamples::kMean);
+
+}  // namespace skiptrain::learn
