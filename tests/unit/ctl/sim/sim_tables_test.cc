@@ -104,7 +104,8 @@ TEST_F(SimTablesTest, AHoleIsNamedWithItsLineAndColumn) {
   std::ofstream(data_ / "train.csv") << "a,b,label\n1,2,0\n3,,1\n5,6,0\n";
   std::ofstream(data_ / "test.csv") << "a,b,label\n1,2,0\n";
   EXPECT_NE(simulate(), ExitCode::kOk);
-  EXPECT_THAT(err_, HasSubstr(data_ / "train.csv:3: column \"b\": is empty: must be a number"));
+  EXPECT_THAT(Json::parse(err_).at("message").get<std::string>(),
+              HasSubstr(data_ / "train.csv:3: column \"b\": is empty: must be a number"));
 }
 
 }  // namespace
