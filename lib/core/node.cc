@@ -171,7 +171,9 @@ void Node::commit(ParametersPtr parameters, Round next) {
   phase_ = Phase::kMixing;
   between_rounds_ = true;
   effects_.push_back(Commit{record_, committed_state()});
-  announce(Activity::kRunning, false);
+  // Updates tell where a node is, but where receivers are drawn anew each round, some wait for one
+  // of a round that was jumped over.
+  announce(Activity::kRunning, record_.caught_up && options_.epidemic.has_value());
   const bool last = next.value() >= options_.total_rounds;
   if (options_.evaluate_every > 0 && next.value() % options_.evaluate_every == 0 && !last) {
     effects_.push_back(Evaluate{next, committed_, false});

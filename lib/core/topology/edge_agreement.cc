@@ -122,7 +122,10 @@ bool EdgeAgreement::uses(NodeId peer, Round round) const {
 
 bool EdgeAgreement::has_all_wanted(Round round) const {
   return std::ranges::all_of(entries_, [round](const auto& entry) {
-    return !entry.second.own.last().wanted || entry.second.uses(round);
+    const Entry& edge = entry.second;
+    // The other end may have begun already, and named a later round.
+    const bool later = edge.both_want() && edge.peer.last().from > round;
+    return !edge.own.last().wanted || edge.uses(round) || later;
   });
 }
 

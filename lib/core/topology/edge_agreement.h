@@ -118,7 +118,7 @@ class EdgeAgreement {
 
   // Is the edge used in `round`, the one in progress or a later one, as far as is known now?
   bool uses(NodeId peer, Round round) const;
-  // Is every edge that this node wants used in `round`?
+  // Is every edge that this node wants used in `round`, or put off to a later one?
   bool has_all_wanted(Round round) const;
   // The neighbours of the round in progress, in ascending order; none before the first.
   std::vector<NodeId> neighbours() const;

@@ -90,8 +90,6 @@ TEST(LivingNodeTest, AnUpdateOfAnEdgeThatIsNotAgreedIsNotMixed) {
   h.connect(3);
   h.claim(2, 0);
   h.claim(3, 1);  // not yet in round 0
-  h.sleep(std::chrono::seconds(60));
-  h.step(Tick{});  // does not wait for it any longer
   EXPECT_EQ(h.node().phase(), Phase::kExchanging);
   h.receive(3, 0, 100.0f);
   EXPECT_EQ(only<Mix>(h.receive(2, 0)).inputs.size(), 2u);
@@ -158,6 +156,19 @@ TEST(LivingNodeTest, EdgesThatComeDuringAnAsynchronousRoundLeaveTheOwnModelItsWe
   EXPECT_NEAR(sum, 1.0, 1e-12);
 }
 
+// Its view was whole before ours, and it has begun: to wait for this edge would hold up all others.
+TEST(LivingNodeTest, StartsWithoutAnEdgeThatTheOtherEndHasPutOff) {
+  LivingHarness h;
+  h.ready();
+  h.want({2, 3});
+  h.connect(2);
+  h.connect(3, 1);
+  h.claim(2, 0);
+  EXPECT_EQ(h.node().phase(), Phase::kWaitingForPeers);
+  const Effects begun = h.claim(3, 3);
+  EXPECT_THAT(only<Send>(begun).to, ElementsAre(NodeId(2)));
+}
+
 // Else a node that is left alone for a moment would run through the whole run.
 TEST(LivingNodeTest, WithoutNeighboursItHoldsEachRound) {
   LivingHarness h;
@@ -220,6 +231,21 @@ TEST(EpidemicNodeTest, SendsToItsDrawAndMixesTheMeanOfWhatCame) {
       EXPECT_DOUBLE_EQ(input.weight, 1.0 / (1.0 + static_cast<double>(expected.size())));
     }
   }
+}
+
+TEST(EpidemicNodeTest, TellsAllThatItJumpedOverRounds) {
+  NodeOptions options = living_options();
+  options.total_rounds = 1000;
+  options.epidemic = EpidemicOptions{2, 7};
+  LivingHarness h(options);
+  h.ready();
+  h.want({2, 3, 4});
+  for (const std::uint64_t peer : {2u, 3u}) h.connect(peer);
+  h.connect(4, 100);
+  Effects jumped = h.state_fetched(4, 100);
+  if (has<Mix>(jumped)) jumped = h.mixed(0);
+  EXPECT_EQ(h.node().round(), Round(100));
+  EXPECT_TRUE(only<Announce>(jumped).to_neighbours);
 }
 
 TEST(EpidemicNodeTest, WaitsInLaterRoundsForThoseItHasNotHeardOfLately) {
