@@ -68,7 +68,8 @@ bool Node::may_start() const {
   if (fetching_from_ || wants_fetch()) return false;
   if (started_) return true;
   if (options_.nodes_come_and_go && !view_is_ready_) return false;
-  return neighbours_.all_ever_connected() && has_all_edges();
+  // Among the links are some to nodes that are wanted no more, and need not come up.
+  return edges_ ? has_all_edges() : neighbours_.all_ever_connected();
 }
 
 bool Node::is_forfeited(Round round) const {

@@ -158,7 +158,7 @@ void Node::choose_edges() {
 
 // Before the first round: does every edge that this node wants begin with it?
 bool Node::has_all_edges() const {
-  return !edges_ || (is_async() ? edges_->has_all_agreed() : edges_->has_all_wanted(round()));
+  return is_async() ? edges_->has_all_agreed() : edges_->has_all_wanted(round());
 }
 
 // Ends whose views differ may disagree about an edge for a moment; only a mix along edges that both

@@ -169,6 +169,16 @@ TEST(LivingNodeTest, StartsWithoutAnEdgeThatTheOtherEndHasPutOff) {
   EXPECT_THAT(only<Send>(begun).to, ElementsAre(NodeId(2)));
 }
 
+// Its view was still growing when it wanted that one, which may never let the link come up.
+TEST(LivingNodeTest, StartsWithoutALinkToOneThatItWantsNoMore) {
+  LivingHarness h;
+  h.ready();
+  h.want({2, 3}, /*ready=*/false);
+  h.want({2});
+  h.connect(2);
+  EXPECT_THAT(only<Send>(h.claim(2, 0)).to, ElementsAre(NodeId(2)));
+}
+
 // Else a node that is left alone for a moment would run through the whole run.
 TEST(LivingNodeTest, WithoutNeighboursItHoldsEachRound) {
   LivingHarness h;
