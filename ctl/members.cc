@@ -78,20 +78,16 @@ void print_gossip(const v1::ListMembersResponse& answer, Screen& screen) {
 }
 
 NodeCommand<v1::ListMembersResponse> members_command() {
-  NodeCommand<v1::ListMembersResponse> command;
-  command.ask = [](Client& client) { return client.members(); };
-  command.columns = {"member", ">id",     "state",    ">since", "address",
-                     ">start", "profile", ">samples", "tags"};
-  command.rows = [](const v1::ListMembersResponse& answer) {
-    std::vector<Row> rows;
-    for (const Member& member : answer.members()) rows.push_back(member_row(member));
-    return rows;
-  };
-  command.print = [columns = command.columns, rows = command.rows](
-                      const v1::ListMembersResponse& answer, Screen& screen) {
-    Table table(columns);
-    for (Row& row : rows(answer)) table.add(std::move(row));
-    table.print(screen);
+  auto command = table_command<v1::ListMembersResponse>(
+      [](Client& client) { return client.members(); },
+      {"member", ">id", "state", ">since", "address", ">start", "profile", ">samples", "tags"},
+      [](const v1::ListMembersResponse& answer) {
+        std::vector<Row> rows;
+        for (const Member& member : answer.members()) rows.push_back(member_row(member));
+        return rows;
+      });
+  command.print = [table = command.print](const v1::ListMembersResponse& answer, Screen& screen) {
+    table(answer, screen);
     print_gossip(answer, screen);
   };
   return command;
@@ -101,23 +97,14 @@ NodeCommand<v1::ListMembersResponse> members_command() {
 
 NodeCommand<v1::ListKeysResponse> keys_command(
     std::function<Outcome<v1::ListKeysResponse>(Client&)> ask) {
-  NodeCommand<v1::ListKeysResponse> command;
-  command.ask = std::move(ask);
-  command.columns = {"key", "use"};
-  command.rows = [](const v1::ListKeysResponse& answer) {
-    std::vector<Row> rows;
-    for (const auto& key : answer.keys()) {
-      rows.push_back({Cell(key.id()), Cell(key.in_use() ? "seals and opens" : "opens")});
-    }
-    return rows;
-  };
-  command.print = [columns = command.columns, rows = command.rows](
-                      const v1::ListKeysResponse& answer, Screen& screen) {
-    Table table(columns);
-    for (Row& row : rows(answer)) table.add(std::move(row));
-    table.print(screen);
-  };
-  return command;
+  return table_command<v1::ListKeysResponse>(
+      std::move(ask), {"key", "use"}, [](const v1::ListKeysResponse& answer) {
+        std::vector<Row> rows;
+        for (const auto& key : answer.keys()) {
+          rows.push_back({Cell(key.id()), Cell(key.in_use() ? "seals and opens" : "opens")});
+        }
+        return rows;
+      });
 }
 
 Failure file_failure(const std::string& path, const char* what) {

@@ -37,6 +37,23 @@ struct NodeCommand {
   }
 };
 
+// A command whose answer is a table, with the node's name before each row where they are several.
+template <typename Answer>
+NodeCommand<Answer> table_command(std::function<Outcome<Answer>(Client&)> ask,
+                                  std::vector<std::string> columns,
+                                  std::function<std::vector<Row>(const Answer&)> rows) {
+  NodeCommand<Answer> command;
+  command.ask = std::move(ask);
+  command.print = [columns, rows](const Answer& answer, Screen& screen) {
+    Table table(columns);
+    for (Row& row : rows(answer)) table.add(std::move(row));
+    table.print(screen);
+  };
+  command.columns = std::move(columns);
+  command.rows = std::move(rows);
+  return command;
+}
+
 // A command whose answer is one sentence, the same for one node and side by side.
 template <typename Answer>
 NodeCommand<Answer> sentence_command(std::function<Outcome<Answer>(Client&)> ask,

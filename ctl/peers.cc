@@ -35,23 +35,15 @@ Row peer_row(const v1::Neighbour& n) {
 }
 
 NodeCommand<v1::ListPeersResponse> peers_command() {
-  NodeCommand<v1::ListPeersResponse> command;
-  command.ask = [](Client& client) { return client.peers(); };
-  command.columns = {"neighbour", ">id",       "address",  "link",      "activity", ">round",
-                     ">degree",   ">weight",   ">updates", ">late",     ">missed",  ">rejected",
-                     ">sent",     ">received", ">heard",   "last error"};
-  command.rows = [](const v1::ListPeersResponse& peers) {
-    std::vector<Row> rows;
-    for (const auto& neighbour : peers.neighbours()) rows.push_back(peer_row(neighbour));
-    return rows;
-  };
-  command.print = [columns = command.columns, rows = command.rows](
-                      const v1::ListPeersResponse& peers, Screen& screen) {
-    Table table(columns);
-    for (Row& row : rows(peers)) table.add(std::move(row));
-    table.print(screen);
-  };
-  return command;
+  return table_command<v1::ListPeersResponse>(
+      [](Client& client) { return client.peers(); },
+      {"neighbour", ">id", "address", "link", "activity", ">round", ">degree", ">weight",
+       ">updates", ">late", ">missed", ">rejected", ">sent", ">received", ">heard", "last error"},
+      [](const v1::ListPeersResponse& peers) {
+        std::vector<Row> rows;
+        for (const auto& neighbour : peers.neighbours()) rows.push_back(peer_row(neighbour));
+        return rows;
+      });
 }
 
 }  // namespace

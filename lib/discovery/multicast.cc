@@ -3,10 +3,10 @@
 #include <net/if.h>
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <map>
 #include <mutex>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
@@ -17,6 +17,7 @@
 
 #include "base/check.h"
 #include "base/rng.h"
+#include "discovery/datagram_receiver.h"
 #include "discovery/io_thread.h"
 #include "discovery/ip_endpoint.h"
 #include "wire/address.h"
@@ -29,7 +30,6 @@ using asio::ip::udp;
 constexpr Duration kFirstGap = std::chrono::seconds(1);
 // Many nodes that hear one newcomer do not answer in the same instant.
 constexpr Duration kAnswerWithin = std::chrono::milliseconds(200);
-constexpr std::chrono::milliseconds kPauseAfterReceiveError{50};
 
 }  // namespace
 
@@ -48,8 +48,7 @@ class Multicast::Impl {
   std::error_code join_v4(const asio::ip::address_v4& interface);
   std::error_code join_v6(unsigned interface);
   Status unavailable(const std::error_code& error) const;
-  void receive();
-  void handle(std::size_t size);
+  void handle(std::string_view bytes, const udp::endpoint& source);
   void announce();
   void announce_after(Duration delay);
   Duration next_gap();
@@ -66,14 +65,12 @@ class Multicast::Impl {
   IoThread io_;
   // Of the thread from here on.
   udp::socket socket_;
+  DatagramReceiver receiver_;
   asio::steady_timer timer_;
-  asio::steady_timer pause_;
   udp::endpoint group_;
-  udp::endpoint source_;
   Rng rng_;
   Duration gap_ = kFirstGap;
   std::map<NodeId, Incarnation> known_;  // heard before; at most core::kMaxMembers
-  std::array<char, core::kMaxGossipPacketBytes + 1> buffer_;
 };
 
 Multicast::Impl::Impl(MulticastOptions options, std::shared_ptr<GossipSealer> sealer,
@@ -83,8 +80,13 @@ Multicast::Impl::Impl(MulticastOptions options, std::shared_ptr<GossipSealer> se
       sink_(std::move(sink)),
       self_(std::move(self)),
       socket_(io_.context()),
+      receiver_(socket_, {[this](std::string_view bytes, const udp::endpoint& source) {
+                            handle(bytes, source);
+                          },
+                          [this](const std::error_code& error) {
+                            note_error(&MulticastCounters::receive_errors, error.message());
+                          }}),
       timer_(io_.context()),
-      pause_(io_.context()),
       rng_(derive_seed({self_.node.value(), self_.version.incarnation.value()})) {
   SKIPTRAIN_CHECK(self_.info && self_.state == core::MemberState::kAlive,
                   "who announces itself is alive and says who it is");
@@ -170,7 +172,7 @@ Status Multicast::Impl::start() {
     return ok;
   }
   running_ = true;
-  receive();
+  receiver_.receive();
   announce_after(Duration::zero());
   io_.start();
   return {};
@@ -183,24 +185,8 @@ void Multicast::Impl::stop() {
   socket_.close(ignored);
 }
 
-void Multicast::Impl::receive() {
-  socket_.async_receive_from(asio::buffer(buffer_), source_,
-                             [this](const std::error_code& error, std::size_t size) {
-                               if (error == asio::error::operation_aborted || !running_) return;
-                               if (!error) {
-                                 handle(size);
-                                 return receive();
-                               }
-                               note_error(&MulticastCounters::receive_errors, error.message());
-                               pause_.expires_after(kPauseAfterReceiveError);
-                               pause_.async_wait([this](const std::error_code& aborted) {
-                                 if (!aborted) receive();
-                               });
-                             });
-}
-
-void Multicast::Impl::handle(std::size_t size) {
-  auto claim = sealer_->open_announcement(std::string_view(buffer_.data(), size));
+void Multicast::Impl::handle(std::string_view bytes, const udp::endpoint& source) {
+  auto claim = sealer_->open_announcement(bytes);
   if (!claim) return;
   const auto known = known_.find(claim->node);
   const bool is_new = known == known_.end() || known->second != claim->version.incarnation;
@@ -211,7 +197,7 @@ void Multicast::Impl::handle(std::size_t size) {
     announce_after(Duration(static_cast<Duration::rep>(
         rng_.uniform() * static_cast<double>(std::min(kAnswerWithin, options_.period).count()))));
   }
-  sink_(std::move(*claim), show(source_));
+  sink_(std::move(*claim), show(source));
 }
 
 void Multicast::Impl::announce_after(Duration delay) {

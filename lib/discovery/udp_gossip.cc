@@ -1,9 +1,9 @@
 #include "discovery/udp_gossip.h"
 
-#include <array>
 #include <atomic>
 #include <future>
 #include <mutex>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
@@ -11,10 +11,10 @@
 #include <asio/ip/udp.hpp>
 #include <asio/ip/v6_only.hpp>
 #include <asio/post.hpp>
-#include <asio/steady_timer.hpp>
 
 #include "base/check.h"
 #include "discovery/address_book.h"
+#include "discovery/datagram_receiver.h"
 #include "discovery/io_thread.h"
 #include "discovery/ip_endpoint.h"
 #include "wire/address.h"
@@ -23,9 +23,6 @@ namespace skiptrain::discovery {
 namespace {
 
 using asio::ip::udp;
-
-// A socket that fails at once each time would otherwise take a whole core.
-constexpr std::chrono::milliseconds kPauseAfterReceiveError{50};
 
 Instant now() {
   return Instant(std::chrono::steady_clock::now().time_since_epoch());
@@ -60,8 +57,8 @@ class UdpGossip::Impl {
  private:
   Result<udp::endpoint> bind_endpoint(const wire::HostPort& address);
   Status bind(const udp::endpoint& endpoint);
-  void receive();
-  void handle(std::size_t size);
+  void handle(std::string_view bytes, const udp::endpoint& source);
+  void receive_failed();
   void resolve_and_transmit(const std::string& address, core::GossipPacket packet);
   void transmit(const udp::endpoint& endpoint, const std::string& address,
                 const core::GossipPacket& packet);
@@ -81,12 +78,9 @@ class UdpGossip::Impl {
   IoThread io_;
   // Of the thread from here on.
   udp::socket socket_;
-  asio::steady_timer pause_;
+  DatagramReceiver receiver_;
   bool is_v6_ = false;
   AddressBook names_;
-  udp::endpoint source_;
-  // One byte more than a packet may have, so that a longer one is told from one that fits.
-  std::array<char, core::kMaxGossipPacketBytes + 1> buffer_;
   // Last, so that it is destroyed first: its answers are posted to the thread.
   NameResolver resolver_;
 };
@@ -96,7 +90,10 @@ UdpGossip::Impl::Impl(UdpGossipOptions options, std::shared_ptr<GossipSealer> se
       sealer_(std::move(sealer)),
       sink_(std::move(sink)),
       socket_(io_.context()),
-      pause_(io_.context()),
+      receiver_(socket_, {[this](std::string_view bytes, const udp::endpoint& source) {
+                            handle(bytes, source);
+                          },
+                          [this](const std::error_code&) { receive_failed(); }}),
       names_(
           {kMaxKnownNames, kMaxPacketsPerLookup, options_.address_lifetime,
            options_.retry_lookup_after},
@@ -150,7 +147,7 @@ Status UdpGossip::Impl::start() {
   if (!endpoint) return tl::unexpected(endpoint.error());
   if (Status ok = bind(*endpoint); !ok) return ok;
   running_ = true;
-  receive();
+  receiver_.receive();
   io_.start();
   return {};
 }
@@ -164,37 +161,23 @@ void UdpGossip::Impl::stop() {
   socket_.close(ignored);
 }
 
-void UdpGossip::Impl::receive() {
-  socket_.async_receive_from(asio::buffer(buffer_), source_,
-                             [this](const std::error_code& error, std::size_t size) {
-                               if (error == asio::error::operation_aborted || !running_) return;
-                               if (!error) {
-                                 handle(size);
-                                 return receive();
-                               }
-                               {
-                                 const std::lock_guard lock(mutex_);
-                                 ++counters_.receive_errors;
-                               }
-                               pause_.expires_after(kPauseAfterReceiveError);
-                               pause_.async_wait([this](const std::error_code& aborted) {
-                                 if (!aborted) receive();
-                               });
-                             });
-}
-
-void UdpGossip::Impl::handle(std::size_t size) {
-  auto packet = sealer_->open_packet(std::string_view(buffer_.data(), size));
+void UdpGossip::Impl::handle(std::string_view bytes, const udp::endpoint& source) {
+  auto packet = sealer_->open_packet(bytes);
   {
     const std::lock_guard lock(mutex_);
     ++counters_.packets_in;
-    counters_.bytes_in += size;
+    counters_.bytes_in += bytes.size();
     if (!packet) {
       counters_.last_drop = std::string(to_string(packet.error().reason)) + " from " +
-                            show(source_) + ": " + packet.error().detail;
+                            show(source) + ": " + packet.error().detail;
     }
   }
-  if (packet) sink_(std::move(*packet), show(source_));
+  if (packet) sink_(std::move(*packet), show(source));
+}
+
+void UdpGossip::Impl::receive_failed() {
+  const std::lock_guard lock(mutex_);
+  ++counters_.receive_errors;
 }
 
 void UdpGossip::Impl::send(std::string address, core::GossipPacket packet) {

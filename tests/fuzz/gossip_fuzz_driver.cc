@@ -1,12 +1,8 @@
-// Feeds gossip_fuzz with random mutations of valid messages, a bounded number of times, where no
-// libFuzzer is at hand. The seed of each input is printed when it crashes, and can be given again.
+// Feeds gossip_fuzz with random mutations of valid messages.
 //
 //   gossip_fuzz_driver [COUNT [SEED]]
 //
 // With clang, gossip_fuzz.cc alone and -fsanitize=fuzzer make a proper fuzzer.
-#include <csignal>
-#include <cstdio>
-#include <cstdlib>
 #include <memory>
 #include <string>
 
@@ -15,21 +11,12 @@
 #include "discovery/gossip_sealer.h"
 #include "discovery/keyring.h"
 #include "tests/fuzz/gossip_fuzz.h"
+#include "tests/fuzz/seeded_driver.h"
 #include "tests/unit/wire/gossip_testing.h"
 #include "wire/gossip_codec.h"
 
 namespace skiptrain::discovery {
 namespace {
-
-std::uint64_t current_seed = 0;
-
-// Not async-signal-safe in the letter; the process is lost anyway.
-void say_seed(int signal) {
-  std::fprintf(stderr, "crashed on: gossip_fuzz_driver 1 %llu\n",
-               static_cast<unsigned long long>(current_seed));
-  std::signal(signal, SIG_DFL);
-  std::raise(signal);
-}
 
 std::string packet_bytes(Rng& rng) {
   const std::string bytes = wire::encode_gossip(wire::random_packet(rng, NodeId(rng.next())));
@@ -62,56 +49,18 @@ std::string envelope_bytes(Rng& rng) {
   return *envelope;
 }
 
-void mutate(std::string& bytes, Rng& rng) {
-  for (std::uint64_t edits = rng.below(6); edits > 0 && !bytes.empty(); --edits) {
-    const std::size_t at = rng.below(bytes.size());
-    switch (rng.below(6)) {
-      case 0:
-        bytes[at] = static_cast<char>(bytes[at] ^ (1 << rng.below(8)));
-        break;
-      case 1:
-        bytes[at] = static_cast<char>(rng.next());
-        break;
-      case 2:
-        bytes.insert(at, 1, static_cast<char>(rng.next()));
-        break;
-      case 3:
-        bytes.erase(at, 1);
-        break;
-      case 4:
-        bytes.resize(at);
-        break;
-      case 5:  // a piece of itself, elsewhere
-        bytes.insert(rng.below(bytes.size() + 1), bytes.substr(at, rng.below(64)));
-        break;
-    }
-  }
-}
-
-int drive(std::uint64_t count, std::uint64_t first_seed) {
-  for (const int signal : {SIGSEGV, SIGABRT, SIGBUS, SIGFPE}) std::signal(signal, say_seed);
-  for (std::uint64_t i = 0; i < count; ++i) {
-    current_seed = first_seed + i;
-    Rng rng(current_seed);
-    const auto door = static_cast<char>(rng.below(kGossipDoors));
-    std::string bytes = door == 0   ? packet_bytes(rng)
-                        : door == 1 ? call_bytes(rng)
-                                    : envelope_bytes(rng);
-    mutate(bytes, rng);
-    bytes.insert(0, 1, door);
-    LLVMFuzzerTestOneInput(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
-  }
-  std::printf("%llu inputs from seed %llu\n", static_cast<unsigned long long>(count),
-              static_cast<unsigned long long>(first_seed));
-  return 0;
+std::string make_input(Rng& rng) {
+  const auto door = static_cast<char>(rng.below(kGossipDoors));
+  std::string bytes = door == 0   ? packet_bytes(rng)
+                      : door == 1 ? call_bytes(rng)
+                                  : envelope_bytes(rng);
+  fuzz::mutate(bytes, rng);
+  return door + bytes;
 }
 
 }  // namespace
 }  // namespace skiptrain::discovery
 
 int main(int argc, char** argv) {
-  const auto number = [&](int index, std::uint64_t otherwise) {
-    return argc > index ? std::strtoull(argv[index], nullptr, 10) : otherwise;
-  };
-  return skiptrain::discovery::drive(number(1, 50'000), number(2, 1));
+  return skiptrain::fuzz::drive(argc, argv, skiptrain::discovery::make_input);
 }
