@@ -127,6 +127,7 @@ Result<std::shared_ptr<discovery::Keyring>> load_keyring(const Config& config) {
     }
     return fail(keys.error().code, std::move(message));
   }
+  store::delete_leftovers(file);  // they hold keys that may have been removed since
   return std::make_shared<discovery::Keyring>(*std::move(keys), [file](const std::string& content) {
     return store::replace_file(file, content);
   });

@@ -3,7 +3,11 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <memory>
 #include <random>
 
@@ -52,6 +56,20 @@ Status replace_file(Files& files, const std::string& path,
 
 Status replace_file(const std::string& path, std::span<const std::string_view> pieces) {
   return replace_file(real_files(), path, pieces);
+}
+
+void delete_leftovers(const std::string& path) {
+  const std::filesystem::path file(path);
+  const std::string prefix = file.filename().string() + std::string(kTempMark);
+  const auto folder = file.has_parent_path() ? file.parent_path() : std::filesystem::path(".");
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) {
+    const std::string name = entry.path().filename().string();
+    if (!name.starts_with(prefix)) continue;
+    const auto maker = static_cast<pid_t>(std::strtol(name.c_str() + prefix.size(), nullptr, 10));
+    const bool alive = maker > 0 && (::kill(maker, 0) == 0 || errno == EPERM);
+    if (maker == ::getpid() || !alive) std::filesystem::remove(entry.path(), ignored);
+  }
 }
 
 }  // namespace skiptrain::store

@@ -21,6 +21,11 @@ Status replace_file(Files& files, const std::string& path,
                     std::span<const std::string_view> pieces);
 Status replace_file(const std::string& path, std::span<const std::string_view> pieces);
 
+// Deletes what replace_file() left beside `path` in processes that are no more. To be called before
+// this process replaces it: a temp file with its own id is of an earlier start in a container,
+// where each has the same. What cannot be deleted stays.
+void delete_leftovers(const std::string& path);
+
 inline Status replace_file(const std::string& path, std::string_view content) {
   return replace_file(path, std::span(&content, 1));
 }

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <utility>
 
-#include "wire/peer_text.h"
+#include "wire/utf8.h"
 
 namespace skiptrain::wire {
 namespace {
@@ -125,24 +125,6 @@ Result<core::DirectiveOrder> order_from_proto(const v1::Directive& directive) {
 }
 
 }  // namespace
-
-std::string peer_text(std::string_view text) {
-  return printable(text, kMaxDetailBytes);
-}
-
-std::string printable(std::string_view text, std::size_t limit) {
-  if (text.size() > limit) {
-    std::size_t end = limit;
-    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0u) == 0x80u) --end;
-    text = text.substr(0, end);
-  }
-  std::string result(text);
-  for (char& c : result) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte == 0x7f) c = '?';
-  }
-  return result;
-}
 
 void to_proto(const core::NodeState& state, v1::NodeState& out) {
   out.set_round(state.round.value());

@@ -33,7 +33,4 @@ Result<std::vector<core::Directive>> from_proto(const v1::Directives& directives
 // Never fails: an unknown reason is kUnspecified, a long detail is cut.
 Goodbye from_proto(const v1::Goodbye& goodbye);
 
-// At most `limit` bytes of `text`, cut between characters of UTF-8, control characters as '?'.
-std::string printable(std::string_view text, std::size_t limit);
-
 }  // namespace skiptrain::wire

@@ -2,7 +2,7 @@
 
 #include <cstdio>
 
-#include "wire/convert.h"
+#include "wire/utf8.h"
 
 namespace skiptrain::wire {
 namespace {

@@ -55,4 +55,18 @@ bool is_plain_text(std::string_view text) {
   return true;
 }
 
+std::string printable(std::string_view text, std::size_t limit) {
+  std::string result;
+  while (!text.empty()) {
+    const std::string_view before = text;
+    const auto character = take_character(text);
+    if (!character) text.remove_prefix(1);
+    const bool shown = character && !is_control(*character);
+    const std::string_view piece = shown ? before.substr(0, before.size() - text.size()) : "?";
+    if (result.size() + piece.size() > limit) break;
+    result += piece;
+  }
+  return result;
+}
+
 }  // namespace skiptrain::wire

@@ -33,8 +33,7 @@ class FullDiskTest : public ::testing::Test {
   }
   void TearDown() override {
     if (!mounted_) return;
-    cluster_.process(0).signal(SIGKILL);
-    cluster_.process(0).wait();
+    cluster_.kill(0);
     EXPECT_EQ(umount(disk_.c_str()), 0) << std::strerror(errno);
   }
 
@@ -83,8 +82,7 @@ TEST_F(FullDiskTest, KilledWithAFullDiskItComesBackWithTheNewestWholeState) {
   fill();
   ASSERT_TRUE(eventually([&] { return complains(); })) << cluster_.describe();
   const Json before = cluster_.status(0);
-  cluster_.process(0).signal(SIGKILL);
-  cluster_.process(0).wait();
+  cluster_.kill(0);
   std::filesystem::remove(ballast());
   cluster_.start(0);
   const auto durable = before.at("checkpoint_round").get<std::uint64_t>();

@@ -73,11 +73,6 @@ void LivingNetwork::start(const Nodes& nodes) {
   for (const std::size_t node : nodes) cluster_.start(node);
 }
 
-void LivingNetwork::kill(std::size_t node) {
-  cluster_.process(node).signal(SIGKILL);
-  cluster_.process(node).wait();
-}
-
 std::vector<std::optional<double>> LivingNetwork::said_at(const Nodes& nodes,
                                                           const std::string& text,
                                                           double since) const {

@@ -37,8 +37,6 @@ class LivingNetwork {
   // Before start: it gets less of the processor than others.
   void make_slower(std::size_t node);
   void start(const Nodes& nodes);
-  // SIGKILL, and waits for the end.
-  void kill(std::size_t node);
 
   // When each of `nodes` logged `text` for the first time since `since`; nullopt for those that did
   // not.

@@ -53,7 +53,7 @@ DeathFigures try_deaths(std::size_t nodes, Death death, std::size_t tries, std::
     const std::uint64_t round = living.cluster().round(others.front());
     const double since = unix_seconds();
     if (death == Death::kKilled) {
-      living.kill(victim);
+      living.cluster().kill(victim);
     } else {
       living.network().cut_off(victim);
     }
@@ -64,7 +64,7 @@ DeathFigures try_deaths(std::size_t nodes, Death death, std::size_t tries, std::
     figures.longest_wait = std::max(figures.longest_wait,
                                     quantile(living.figures(others, "wait_seconds", round), 1.0));
     if (death == Death::kCutOff) {
-      living.kill(victim);
+      living.cluster().kill(victim);
       living.network().heal();
     }
     living.cluster().start(victim);

@@ -64,8 +64,7 @@ TEST(KilledNodeTest, TheOthersGoOnAndItRejoinsAtTheCurrentRound) {
   const auto neighbours = neighbours_of(cluster, kVictim);
   ASSERT_EQ(neighbours.size(), 3U);
 
-  cluster.process(kVictim).signal(SIGKILL);
-  ASSERT_EQ(cluster.process(kVictim).wait(), (Exit{-1, SIGKILL}));
+  ASSERT_TRUE(cluster.kill(kVictim));
   const std::uint64_t killed_at = cluster.round(neighbours[0]);
   for (const std::size_t neighbour : neighbours) {
     const auto names_the_dead = [&] {

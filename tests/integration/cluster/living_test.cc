@@ -79,8 +79,7 @@ TEST(LivingClusterTest, TheDeadAreKnownEverywhereAndComeBack) {
 
   const Json first_start = cluster.member(0, kVictim).at("incarnation");
 
-  cluster.process(kVictim).signal(SIGKILL);
-  ASSERT_EQ(cluster.process(kVictim).wait(), (Exit{-1, SIGKILL}));
+  ASSERT_TRUE(cluster.kill(kVictim));
   EXPECT_TRUE(eventually([&] { return cluster.all_see(others, kVictim, "failed"); }))
       << cluster.describe();
   const std::uint64_t dead_at = cluster.round(0);
@@ -95,6 +94,17 @@ TEST(LivingClusterTest, TheDeadAreKnownEverywhereAndComeBack) {
   EXPECT_GT(cluster.member(0, kVictim).at("incarnation"), first_start);
 }
 
+// Of three nodes.
+void expect_let_in_without_its_state(TestCluster& cluster, std::size_t victim) {
+  cluster.kill(victim);
+  ASSERT_EQ(run({"/bin/rm", "-r", cluster.folder(victim)}).exit, (Exit{0, 0}));
+  cluster.start(victim);
+  EXPECT_TRUE(eventually([&] { return takes_part(cluster, victim, 2); })) << cluster.describe();
+  const auto others = all_but(cluster, victim);
+  EXPECT_TRUE(eventually([&] { return cluster.all_see(others, victim, "alive"); }))
+      << cluster.describe();
+}
+
 // A device that got a new disk has no memory of its earlier starts, but the others have.
 TEST(LivingClusterTest, ANodeThatLostItsStateIsLetInAgain) {
   constexpr std::size_t kVictim = 1;
@@ -102,14 +112,7 @@ TEST(LivingClusterTest, ANodeThatLostItsStateIsLetInAgain) {
   make_endless(cluster);
   cluster.start_all();
   ASSERT_TRUE(cluster.wait_for_round(0, 5)) << cluster.describe();
-  cluster.process(kVictim).signal(SIGKILL);
-  cluster.process(kVictim).wait();
-  ASSERT_EQ(run({"/bin/rm", "-r", cluster.folder(kVictim)}).exit, (Exit{0, 0}));
-  cluster.start(kVictim);
-  EXPECT_TRUE(eventually([&] { return takes_part(cluster, kVictim, 2); })) << cluster.describe();
-  EXPECT_TRUE(eventually([&] {
-    return cluster.all_see({0, 2}, kVictim, "alive");
-  })) << cluster.describe();
+  expect_let_in_without_its_state(cluster, kVictim);
 }
 
 // Nor does its clock tell that it has started before: it is behind that of the earlier start.
@@ -126,14 +129,7 @@ TEST(LivingClusterTest, ANodeThatLostItsStateAndItsClockIsLetInAgain) {
                 {.command = {}, .output_file = "", .environment = {{"LD_PRELOAD", LATE_CLOCK}}});
   ASSERT_TRUE(cluster.wait_for_round(0, 5)) << cluster.describe();
   const Json first_start = cluster.member(0, kVictim).at("incarnation");
-  cluster.process(kVictim).signal(SIGKILL);
-  cluster.process(kVictim).wait();
-  ASSERT_EQ(run({"/bin/rm", "-r", cluster.folder(kVictim)}).exit, (Exit{0, 0}));
-  cluster.start(kVictim);
-  EXPECT_TRUE(eventually([&] { return takes_part(cluster, kVictim, 2); })) << cluster.describe();
-  EXPECT_TRUE(eventually([&] {
-    return cluster.all_see({0, 2}, kVictim, "alive");
-  })) << cluster.describe();
+  expect_let_in_without_its_state(cluster, kVictim);
   EXPECT_GT(cluster.member(0, kVictim).at("incarnation"), first_start);
   EXPECT_NE(cluster.log(kVictim).find("going on as incarnation"), std::string::npos);
 }
@@ -214,8 +210,7 @@ TEST(LivingClusterTest, ForceLeaveRemovesADeadMember) {
   ASSERT_TRUE(cluster.wait_for_round(0, 3)) << cluster.describe();
   EXPECT_EQ(cluster.ask(0, {"force-leave", "77"}).exit_code, kNotFound);
   EXPECT_EQ(cluster.ask(0, {"force-leave", "0"}).exit_code, kPrecondition);
-  cluster.process(kVictim).signal(SIGKILL);
-  cluster.process(kVictim).wait();
+  cluster.kill(kVictim);
   ASSERT_TRUE(eventually([&] { return cluster.all_see({0}, kVictim, "failed"); }));
   ASSERT_EQ(cluster.ask(0, {"force-leave", std::to_string(kVictim)}).exit_code, kOk);
   EXPECT_TRUE(eventually([&] {
@@ -243,6 +238,24 @@ TEST(LivingClusterTest, EpidemicExchangeMixesWithOthersInEachRound) {
   // first rounds may run away from a node that begins late, which then jumps.
   EXPECT_LE(mixed, 6U * 30U * 2U);
   EXPECT_GE(mixed, jumped ? 6U * 30U : 6U * 30U * 2U);
+}
+
+// Neighbours change by the round there, so the graph's diameter says nothing.
+TEST(LivingClusterTest, AnOrderInEpidemicExchangeIsGivenTimeToSpread) {
+  TestCluster cluster(4);
+  make_endless(cluster);
+  cluster.set("cluster.topology", "\"epidemic:1\"");
+  cluster.start_all();
+  ASSERT_TRUE(cluster.wait_for_round(0, 3)) << cluster.describe();
+  const std::uint64_t before = cluster.round(0);
+  const Answer paused = cluster.ask(0, {"run", "pause"});
+  ASSERT_EQ(paused.exit_code, kOk) << paused.err;
+  EXPECT_GE(paused.json.at("directive").at("effective_round").get<std::uint64_t>(),
+            before + 2 * 3 + 1)  // 4 nodes: three bits
+      << paused.out;
+  for (std::size_t i = 0; i < cluster.size(); ++i) {
+    EXPECT_TRUE(cluster.wait_for_phase(i, "paused")) << cluster.describe();
+  }
 }
 
 TEST(KeyringTest, ChangesUnderTheRunningClusterAndShutsStrangersOut) {
@@ -284,8 +297,7 @@ TEST(KeyringTest, ChangesUnderTheRunningClusterAndShutsStrangersOut) {
   EXPECT_TRUE(cluster.all_see({0, 1, 2}, 1, "alive"));
 
   // Node 2 comes back with the key that nobody has any more: nobody lets it in.
-  cluster.process(2).signal(SIGKILL);
-  cluster.process(2).wait();
+  cluster.kill(2);
   ASSERT_TRUE(eventually([&] { return cluster.all_see({0, 1}, 2, "failed"); }));
   cluster.set(2, "membership.keyring", "\"" + (cluster.dir() / "key") + "\"");
   cluster.set(2, "membership.join_attempts", "3");

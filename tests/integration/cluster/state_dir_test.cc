@@ -27,11 +27,7 @@ class StateDirTest : public ::testing::Test {
     ASSERT_EQ(written.exit_code, kOk) << written.err;
     round_ = written.json.at("round");
     checkpoint_ = written.json.at("path");
-    kill();
-  }
-  void kill() {
-    cluster_.process(0).signal(SIGKILL);
-    cluster_.process(0).wait();
+    cluster_.kill(0);
   }
   // Starts node 0, which must end by itself; what it said.
   std::string refusal() {
@@ -64,8 +60,7 @@ TEST_F(StateDirTest, GoesOnFromTheCheckpointThatWasAskedFor) {
 TEST_F(StateDirTest, OfAnotherNodeIsRefused) {
   leave_a_state();
   cluster_.set(0, "node.id", "1");
-  cluster_.process(1).signal(SIGKILL);
-  cluster_.process(1).wait();
+  cluster_.kill(1);
   const std::string said = refusal();
   EXPECT_NE(said.find(cluster_.folder(0)), std::string::npos) << said;
   EXPECT_NE(said.find("node 0"), std::string::npos) << said;

@@ -160,8 +160,7 @@ TEST_F(SteeringTest, OneOrderPausesResumesAndStopsTheWholeRun) {
 
 TEST_F(SteeringTest, ANodeThatWasAwayFollowsTheOrdersGivenMeanwhile) {
   start();
-  cluster_.process(2).signal(SIGKILL);
-  ASSERT_TRUE(cluster_.process(2).wait());
+  ASSERT_TRUE(cluster_.kill(2));
   const Answer set = cluster_.ask(0, {"schedule", "set", "--policy", "greedy"});
   ASSERT_EQ(set.exit_code, kOk) << set.err;
   const std::uint64_t from = set.json.at("directive").at("effective_round");

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 #include <random>
 #include <set>
 #include <stdexcept>
@@ -157,6 +158,11 @@ void TestCluster::start(std::size_t node, const Launch& extra) {
 
 void TestCluster::start_all() {
   for (std::size_t i = 0; i < nodes_.size(); ++i) start(i);
+}
+
+bool TestCluster::kill(std::size_t node) {
+  process(node).signal(SIGKILL);
+  return process(node).wait() == Exit{-1, SIGKILL};
 }
 
 std::string TestCluster::log(std::size_t node) const {

@@ -77,6 +77,8 @@ class TestCluster {
   void start(std::size_t node, const Launch& extra = {});
   void start_all();
   Process& process(std::size_t node) { return *nodes_.at(node).process; }
+  // SIGKILL, and waits for the end. False if it had ended by itself.
+  bool kill(std::size_t node);
   // Standard output and error of all the node's daemons so far.
   std::string log(std::size_t node) const;
 

@@ -180,6 +180,49 @@ TEST(DriverTest, EvaluateWhileWarmingUpIsRefused) {
   EXPECT_EQ(evaluated.error().code, ErrorCode::kPreconditionFailed);
 }
 
+// Rounds without training may be a thousand times faster than an evaluation.
+TEST(DriverTest, EvaluationsThatTheComputeThreadIsTooSlowForDoNotQueue) {
+  core::NodeOptions options = alone(60);
+  options.budget = WattHours(0);
+  options.evaluate_every = 1;
+  Rig rig(std::move(options));
+  rig.trainer->hold = true;
+  ASSERT_TRUE(rig.driver->attach(std::move(rig.machinery)));
+  ASSERT_TRUE(eventually([&] { return rig.phase() == core::Phase::kFinished; }));
+  rig.trainer->hold = false;
+  ASSERT_TRUE(eventually([&] {
+    const auto last = rig.driver->last_evaluation();
+    return last && last->round == Round(60);
+  }));
+  EXPECT_LE(rig.trainer->evaluations, 2) << "the first, which was at work, and the last";
+  EXPECT_EQ(rig.driver->last_evaluation()->evaluation.samples, 1000u) << "all, at the end";
+}
+
+TEST(DriverTest, ALowerQuorumEndsTheRoundInProgress) {
+  core::NodeOptions options = with_peer(1);
+  options.neighbours.push_back(NodeId(3));
+  options.rules.mode = core::RoundMode::kBarrier;
+  Rig rig(std::move(options));
+  rig.transport->on_start = [&] {
+    for (const NodeId peer : {kPeer, NodeId(3)}) {
+      rig.transport->deliver(core::PeerConnected{peer, Incarnation(1), {Round(0)}});
+    }
+  };
+  rig.transport->on_send = [&](const ModelUpdate& own) {
+    ModelUpdate theirs{own.round, 2, copy_parameters(std::vector<float>(8, 5.0f))};
+    rig.transport->deliver(core::UpdateReceived{kPeer, theirs});
+  };
+  ASSERT_TRUE(rig.driver->attach(std::move(rig.machinery)));
+  ASSERT_TRUE(eventually([&] {
+    return rig.driver->inspect([](const core::Node& node) {
+      return node.phase() == core::Phase::kExchanging &&
+             node.waiting()->neighbours == std::vector<NodeId>{NodeId(3)};
+    });
+  }));
+  rig.driver->configure([](core::Node& node) { node.set_quorum(0.5); });
+  EXPECT_TRUE(eventually([&] { return rig.phase() == core::Phase::kFinished; }));
+}
+
 TEST(DriverTest, ARefusedRequestDoesNotStepTheNode) {
   Rig rig(alone(100));
   const auto refused = rig.driver->request(

@@ -19,6 +19,7 @@ struct StoreLog {
   std::vector<std::string> calls;
   std::optional<ErrorCode> fails;
   std::optional<Round> open;
+  std::atomic<bool> hold_directives = false;
 
   std::vector<std::string> seen() {
     const std::lock_guard lock(mutex);
@@ -59,6 +60,7 @@ class FakeStore final : public ports::Store {
     return note("evaluation " + to_string(round));
   }
   Status save_directives(const std::vector<core::Directive>& all) override {
+    while (log_->hold_directives) std::this_thread::sleep_for(1ms);
     const std::lock_guard lock(log_->mutex);
     return note("directives " + std::to_string(all.size()));
   }
@@ -183,18 +185,19 @@ TEST_F(StoreKeeperTest, AnyOtherErrorIsFinal) {
   EXPECT_EQ(fatal, 1);
 }
 
-// A driver of a lone node, all of whose rounds are train rounds of 2 Wh.
+// A driver of a node whose train rounds cost 2 Wh.
 struct Rig {
   explicit Rig(core::NodeOptions options, const std::shared_ptr<StoreLog>& log) {
     options.id = NodeId(1);
     options.energy_per_train_round = WattHours(2);
-    options.schedule = {core::Policy::kDpsgd, 1, 0};
     driver = std::make_unique<Driver>(DriverOptions{std::move(options), 1000, 7});
     auto owned = std::make_unique<FakeTrainer>(8);
     trainer = owned.get();
     machinery.ready = {Round(0), trainer->initial_parameters(), std::nullopt};
     machinery.trainer = std::move(owned);
-    machinery.transport = std::make_unique<FakeTransport>();
+    auto owned_transport = std::make_unique<FakeTransport>();
+    transport = owned_transport.get();
+    machinery.transport = std::move(owned_transport);
     machinery.durable.store = std::make_unique<FakeStore>(log);
     driver->start();
   }
@@ -206,6 +209,7 @@ struct Rig {
   }
 
   FakeTrainer* trainer = nullptr;
+  FakeTransport* transport = nullptr;
   Machinery machinery;
   std::unique_ptr<Driver> driver;
 };
@@ -213,6 +217,7 @@ struct Rig {
 core::NodeOptions rounds(std::uint64_t count) {
   core::NodeOptions options;
   options.total_rounds = count;
+  options.schedule = {core::Policy::kDpsgd, 1, 0};
   return options;
 }
 
@@ -261,6 +266,59 @@ TEST(DurableDriverTest, GoesOnWhereItWasAndLeavesForfeitedRoundsUntrained) {
   EXPECT_FALSE(log->has("intent 3"));
   EXPECT_EQ(rig.driver->history().newest(0).front().record.round, Round(2));
   EXPECT_EQ(rig.driver->inspect([](const core::Node& node) { return node.train_rounds(); }), 5u);
+}
+
+// A slow disk: what this node ordered, and all that it says after, waits for it; the news of others
+// do not.
+TEST(DurableDriverTest, AnOwnDirectiveTravelsWhenItIsDurableAndAheadOfTheNextUpdate) {
+  const auto log = std::make_shared<StoreLog>();
+  core::NodeOptions options = rounds(100);
+  options.schedule = {core::Policy::kSkipTrain, 1, 99};  // training would wait for the disk
+  options.neighbours = {NodeId(2), NodeId(3)};
+  Rig rig(std::move(options), log);
+  FakeTransport& transport = *rig.transport;
+  const auto updates = [&] {
+    const std::lock_guard lock(transport.mutex);
+    return transport.sent.size();
+  };
+  const auto directives = [&] {
+    const std::lock_guard lock(transport.mutex);
+    return transport.directives_sent.size();
+  };
+  const auto play_round = [&](std::uint64_t round) {
+    for (const NodeId peer : {NodeId(2), NodeId(3)}) {
+      transport.deliver(core::UpdateReceived{
+          peer, {Round(round), 2, copy_parameters(std::vector<float>(8, 1.0f))}});
+    }
+    return eventually([&] {
+      return rig.driver->inspect(
+          [&](const core::Node& n) { return n.round() == Round(round + 1); });
+    });
+  };
+  ASSERT_TRUE(rig.driver->attach(std::move(rig.machinery)));
+  for (const NodeId peer : {NodeId(2), NodeId(3)}) {
+    transport.deliver(core::PeerConnected{peer, Incarnation(1), {Round(0)}});
+  }
+  ASSERT_TRUE(eventually([&] { return updates() == 1; }));
+  ASSERT_TRUE(play_round(0));
+  ASSERT_TRUE(eventually([&] { return updates() == 2; }));
+
+  log->hold_directives = true;
+  const core::Directive theirs{{1, NodeId(2)}, Round(50), core::LearningRate{0.5}};
+  transport.deliver(core::DirectivesReceived{NodeId(2), {theirs}});
+  EXPECT_TRUE(eventually([&] { return directives() == 1; })) << "those of others go on at once";
+  rig.driver->post(core::DirectiveIssued{core::LearningRate{0.25}, Round(60)});
+  ASSERT_TRUE(play_round(1));
+  std::this_thread::sleep_for(50ms);
+  EXPECT_EQ(directives(), 1u);
+  EXPECT_EQ(updates(), 2u) << "that of round 2 waits";
+
+  std::atomic<std::size_t> directives_before_update = 0;
+  transport.on_send = [&](const ModelUpdate&) { directives_before_update = directives(); };
+  log->hold_directives = false;
+  EXPECT_TRUE(eventually([&] { return updates() == 3; }));
+  EXPECT_EQ(directives(), 2u);
+  EXPECT_TRUE(eventually([&] { return directives_before_update == 2; }));
 }
 
 TEST(DurableDriverTest, ABudgetSetWhileItRunsIsKept) {
