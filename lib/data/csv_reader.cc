@@ -10,12 +10,12 @@
 #include <unordered_map>
 #include <utility>
 
+#include "data/csv_records.h"
 #include "data/mapped_file.h"
 
 namespace skiptrain::data {
 namespace {
 
-constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 constexpr std::size_t kShown = 40;  // columns, or characters of a field
 
 // What a file says may be anything; in a message it is cut and cleaned.
@@ -35,123 +35,10 @@ std::string list_of(const std::vector<std::string>& names) {
   return text + (names.size() > kShown ? ", ..." : "");
 }
 
-bool is_blank(char c) {
-  return c == ' ' || c == '\t';
-}
-
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
-  while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
-  return text;
-}
-
-// Cuts a file's text into lines of fields.
-class Records {
- public:
-  Records(std::string_view text, const std::string& path) : rest_(text), path_(path) {
-    if (rest_.starts_with(kByteOrderMark)) rest_.remove_prefix(kByteOrderMark.size());
-  }
-
-  // The fields of the next line; false at the end, before which there may be blank lines. They
-  // stay until the next call.
-  Result<bool> next() {
-    line_ += lines_taken_;
-    lines_taken_ = 1;
-    count_ = 0;
-    if (rest_.find_first_not_of(" \t\r\n") == std::string_view::npos) return false;
-    while (true) {
-      if (count_ == kMaxCsvColumns) {
-        return fail(ErrorCode::kResourceExhausted, here() + ": more than " +
-                                                       std::to_string(kMaxCsvColumns) +
-                                                       " columns, which is the limit");
-      }
-      if (count_ == fields_.size()) fields_.emplace_back();
-      if (auto field = take_field(fields_[count_]); !field) {
-        return tl::unexpected<Error>(field.error());
-      }
-      ++count_;
-      if (rest_.starts_with(',')) {
-        rest_.remove_prefix(1);
-        continue;
-      }
-      take_line_end();
-      return true;
-    }
-  }
-
-  std::span<const std::string> fields() const { return std::span(fields_).first(count_); }
-  // "PATH:LINE", of the line where the fields begin.
-  std::string here() const { return path_ + ":" + std::to_string(line_); }
-
- private:
-  // Leaves a comma, a line's end or nothing at the front of what is left.
-  Status take_field(std::string& field) {
-    field.clear();
-    rest_.remove_prefix(std::min(rest_.find_first_not_of(" \t"), rest_.size()));
-    if (rest_.starts_with('"')) return take_quoted(field);
-    const auto end =
-        std::find_if(rest_.begin(), rest_.end(), [](char c) { return c == ',' || c == '\n'; });
-    std::string_view text = rest_.substr(0, static_cast<std::size_t>(end - rest_.begin()));
-    rest_.remove_prefix(text.size());
-    if (text.ends_with('\r') && !rest_.starts_with(',')) text.remove_suffix(1);
-    text = trimmed(text);
-    if (text.find('"') != std::string_view::npos) {
-      return problem(
-          "a quote within a field that does not begin with one: must be doubled, and "
-          "the field in quotes");
-    }
-    return keep(text, field);
-  }
-
-  Status take_quoted(std::string& field) {
-    rest_.remove_prefix(1);
-    while (true) {
-      const std::size_t end = rest_.find('"');
-      if (end == std::string_view::npos) return problem("a quote that nothing closes");
-      const std::string_view part = rest_.substr(0, end);
-      lines_taken_ += static_cast<std::uint64_t>(std::count(part.begin(), part.end(), '\n'));
-      if (auto kept = keep(part, field); !kept) return kept;
-      rest_.remove_prefix(end + 1);
-      if (!rest_.starts_with('"')) break;
-      field += '"';
-      rest_.remove_prefix(1);
-    }
-    rest_.remove_prefix(std::min(rest_.find_first_not_of(" \t\r"), rest_.size()));
-    if (rest_.empty() || rest_.front() == ',' || rest_.front() == '\n') return {};
-    return problem("something between a closing quote and the next comma");
-  }
-
-  Status keep(std::string_view part, std::string& field) const {
-    if (field.size() + part.size() > kMaxCsvFieldBytes) {
-      return fail(ErrorCode::kResourceExhausted,
-                  here() + ": column " + std::to_string(count_ + 1) + ": more than " +
-                      std::to_string(kMaxCsvFieldBytes) + " bytes, which is the limit of a field");
-    }
-    field += part;
-    return {};
-  }
-
-  Status problem(const std::string& what) const {
-    return fail(ErrorCode::kInvalidArgument,
-                here() + ": column " + std::to_string(count_ + 1) + ": " + what);
-  }
-
-  void take_line_end() {
-    if (!rest_.empty()) rest_.remove_prefix(1);
-  }
-
-  std::string_view rest_;
-  std::string path_;
-  std::uint64_t line_ = 0;
-  std::uint64_t lines_taken_ = 1;  // by the fields that there are now
-  std::vector<std::string> fields_;
-  std::size_t count_ = 0;
-};
-
 // A file whose header has been read.
 struct Table {
   MappedFile file;
-  Records records;
+  CsvRecords records;
   std::vector<std::string> columns;
   std::vector<std::size_t> learned;  // the label's column, or those of targets, as they were named
   std::vector<bool> is_feature;      // of each column
@@ -190,7 +77,7 @@ Result<Table> open_table(const std::string& path, std::span<const std::string> l
   if (!file) return tl::unexpected<Error>(file.error());
   const std::string_view text(reinterpret_cast<const char*>(file->bytes().data()),
                               file->bytes().size());
-  Table table{*std::move(file), Records(text, path), {}, {}, {}};
+  Table table{*std::move(file), CsvRecords(text, path), {}, {}, {}};
   const auto header = table.records.next();
   if (!header) return tl::unexpected<Error>(header.error());
   if (!*header) {
