@@ -1,8 +1,11 @@
 // `eval` and `model export`: the committed model, measured or as a file.
 #include <unistd.h>
 
+#include <limits>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 
@@ -13,21 +16,69 @@
 namespace skiptrain::ctl {
 namespace {
 
-NodeCommand<v1::EvaluateResponse> evaluate_command(std::uint64_t samples) {
+constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+
+struct EvalFlags {
+  std::uint64_t samples = 0;
+  bool per_class = false;
+};
+
+// What the task of the run has, and nothing else.
+std::vector<std::pair<std::string, Cell>> evaluation_fields(const v1::EvaluateResponse& e) {
+  std::vector<std::pair<std::string, Cell>> fields;
+  if (e.has_accuracy()) fields.emplace_back("accuracy", percent(e.accuracy()));
+  if (e.has_top_k()) {
+    fields.emplace_back("top-" + std::to_string(e.top_k().k()) + " accuracy",
+                        percent(e.top_k().accuracy()));
+  }
+  const bool is_regression = e.has_mean_absolute_error();
+  fields.emplace_back(is_regression ? "mean squared error" : "loss", fixed(e.loss(), 4));
+  if (is_regression) fields.emplace_back("mean absolute error", fixed(e.mean_absolute_error(), 4));
+  fields.emplace_back("after rounds", std::to_string(e.round()));
+  fields.emplace_back("samples", std::to_string(e.samples()));
+  fields.emplace_back("took", seconds_text(e.seconds()));
+  return fields;
+}
+
+const std::vector<std::string> kPerClassColumns = {">class", ">right", ">of", ">accuracy"};
+
+std::vector<Row> per_class_rows(const v1::EvaluateResponse& e) {
+  std::vector<Row> rows;
+  for (int i = 0; i < e.per_class_size(); ++i) {
+    const auto& tally = e.per_class(i);
+    // A class without a sample has no accuracy: 0 / 0 is NaN, which is a dash.
+    rows.push_back(
+        {Cell(std::to_string(i)), Cell(std::to_string(tally.right())),
+         Cell(std::to_string(tally.samples())),
+         Cell(percent(static_cast<double>(tally.right()) / static_cast<double>(tally.samples())))});
+  }
+  if (rows.empty()) rows.push_back({Cell("none: this run learns numbers")});
+  return rows;
+}
+
+NodeCommand<v1::EvaluateResponse> evaluate_command(const EvalFlags& flags) {
   NodeCommand<v1::EvaluateResponse> command;
-  command.ask = [samples](Client& client) { return client.evaluate(samples); };
-  command.print = [](const v1::EvaluateResponse& e, Screen& screen) {
-    print_fields(screen, {{"accuracy", percent(e.accuracy())},
-                          {"loss", fixed(e.loss(), 4)},
-                          {"after rounds", std::to_string(e.round())},
-                          {"samples", std::to_string(e.samples())},
-                          {"took", seconds_text(e.seconds())}});
+  command.ask = [flags](Client& client) { return client.evaluate(flags.samples); };
+  command.print = [flags](const v1::EvaluateResponse& e, Screen& screen) {
+    print_fields(screen, evaluation_fields(e));
+    if (!flags.per_class) return;
+    Table table(kPerClassColumns);
+    for (Row& row : per_class_rows(e)) table.add(std::move(row));
+    screen.out << '\n';
+    table.print(screen);
   };
-  command.columns = {">accuracy", ">loss", ">after rounds", ">samples", ">took"};
+  if (flags.per_class) {
+    command.columns = kPerClassColumns;
+    command.rows = per_class_rows;
+    return command;
+  }
+  command.columns = {">accuracy", ">loss", ">absolute error", ">after rounds", ">samples", ">took"};
   command.rows = [](const v1::EvaluateResponse& e) {
-    return std::vector<Row>{{Cell(percent(e.accuracy())), Cell(fixed(e.loss(), 4)),
-                             Cell(std::to_string(e.round())), Cell(std::to_string(e.samples())),
-                             Cell(seconds_text(e.seconds()))}};
+    return std::vector<Row>{
+        {Cell(percent(e.has_accuracy() ? e.accuracy() : kNone)), Cell(fixed(e.loss(), 4)),
+         Cell(fixed(e.has_mean_absolute_error() ? e.mean_absolute_error() : kNone, 4)),
+         Cell(std::to_string(e.round())), Cell(std::to_string(e.samples())),
+         Cell(seconds_text(e.seconds()))}};
   };
   return command;
 }
@@ -122,14 +173,13 @@ Outcome<ExitCode> export_model(Context& context, const ExportFlags& flags) {
 }  // namespace
 
 void add_model_commands(CLI::App& root, Selection& selection) {
-  auto* eval = root.add_subcommand("eval", "Loss and accuracy of the committed model");
-  auto samples = std::make_shared<std::uint64_t>(0);
-  eval->add_option("--samples", *samples, "Of the test set, a seeded subset; 0 for all")
+  auto* eval = root.add_subcommand("eval", "Loss and metrics of the committed model");
+  auto asked = std::make_shared<EvalFlags>();
+  eval->add_option("--samples", asked->samples, "Of the test set, a seeded subset; 0 for all")
       ->capture_default_str();
-  eval->callback([&selection, samples] {
-    selection.action = [samples](Context& context) {
-      return run(context, evaluate_command(*samples));
-    };
+  eval->add_flag("--per-class", asked->per_class, "Also how often each class is told");
+  eval->callback([&selection, asked] {
+    selection.action = [asked](Context& context) { return run(context, evaluate_command(*asked)); };
   });
 
   auto* model = root.add_subcommand("model", "The committed model");

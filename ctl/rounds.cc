@@ -42,6 +42,11 @@ std::string note(const v1::RoundRecord& r) {
   return text;
 }
 
+std::string evaluation_text(const v1::RoundRecord& r) {
+  if (r.has_accuracy()) return percent(r.accuracy());
+  return r.has_test_loss() ? "loss " + fixed(r.test_loss(), 4) : "-";
+}
+
 Row round_row(const v1::RoundRecord& r) {
   constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
   const std::string remark = note(r);
@@ -55,7 +60,7 @@ Row round_row(const v1::RoundRecord& r) {
           Cell(seconds_text(r.round_seconds())),
           Cell(std::to_string(r.neighbours_mixed())),
           Cell(fixed(r.consensus_distance(), 4)),
-          Cell(percent(r.has_accuracy() ? r.accuracy() : kNone)),
+          Cell(evaluation_text(r)),
           Cell(remark, remark.empty() ? Style::kPlain : Style::kWarn)};
 }
 

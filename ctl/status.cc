@@ -16,8 +16,13 @@ namespace {
 std::string evaluation_text(const v1::GetStatusResponse& status) {
   if (!status.has_last_evaluation()) return "none yet";
   const auto& e = status.last_evaluation();
-  return "accuracy " + percent(e.accuracy()) + ", loss " + fixed(e.loss(), 4) + ", after " +
-         std::to_string(e.round()) + " rounds, on " + std::to_string(e.samples()) + " samples";
+  std::string text = e.has_accuracy() ? "accuracy " + percent(e.accuracy()) + ", " : "";
+  text += "loss " + fixed(e.loss(), 4);
+  if (e.has_mean_absolute_error()) {
+    text += ", mean absolute error " + fixed(e.mean_absolute_error(), 4);
+  }
+  return text + ", after " + std::to_string(e.round()) + " rounds, on " +
+         std::to_string(e.samples()) + " samples";
 }
 
 std::string updates_text(const v1::UpdateCounters& u) {
@@ -145,8 +150,9 @@ const std::vector<std::string>& status_columns() {
 }
 
 Row status_row(const v1::GetStatusResponse& s) {
-  const double accuracy = s.has_last_evaluation() ? s.last_evaluation().accuracy()
-                                                  : std::numeric_limits<double>::quiet_NaN();
+  const double accuracy = s.last_evaluation().has_accuracy()
+                              ? s.last_evaluation().accuracy()
+                              : std::numeric_limits<double>::quiet_NaN();
   const bool all_connected = s.neighbours_connected() == s.neighbours() || is_over(s.phase());
   return {Cell(s.profile()),
           Cell(word(s.phase()), phase_style(s.phase())),

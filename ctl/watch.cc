@@ -4,7 +4,9 @@
 #include <chrono>
 #include <limits>
 #include <memory>
+#include <numeric>
 #include <thread>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 
@@ -92,6 +94,12 @@ Outcome<ExitCode> watch(Context& context, const Flags& flags) {
   return silent ? ExitCode::kDegraded : ExitCode::kOk;
 }
 
+// NaN of none.
+double mean_of(const std::vector<double>& values) {
+  const double sum = std::accumulate(values.begin(), values.end(), 0.0);
+  return sum / static_cast<double>(values.size());
+}
+
 }  // namespace
 
 Table watch_table(const std::vector<WatchedNode>& nodes) {
@@ -111,10 +119,10 @@ std::string watch_line(const std::vector<WatchedNode>& nodes) {
   std::uint64_t slowest = std::numeric_limits<std::uint64_t>::max();
   std::uint64_t total = 0;
   double trained = 0;
-  double accuracy = 0;
+  std::vector<double> accuracies;
+  std::vector<double> losses;
   double energy_wh = 0;
   std::size_t answered = 0;
-  std::size_t evaluated = 0;
   for (const WatchedNode& node : nodes) {
     if (!node.status) continue;
     ++answered;
@@ -122,17 +130,18 @@ std::string watch_line(const std::vector<WatchedNode>& nodes) {
     total = std::max(total, node.status->total_rounds());
     trained += static_cast<double>(node.status->train_rounds());
     energy_wh += node.status->energy_spent_wh();
-    if (node.status->has_last_evaluation()) {
-      accuracy += node.status->last_evaluation().accuracy();
-      ++evaluated;
-    }
+    if (!node.status->has_last_evaluation()) continue;
+    const v1::EvaluateResponse& evaluation = node.status->last_evaluation();
+    losses.push_back(evaluation.loss());
+    if (evaluation.has_accuracy()) accuracies.push_back(evaluation.accuracy());
   }
   const std::string of_all =
       std::to_string(answered) + " of " + std::to_string(nodes.size()) + " nodes";
   if (answered == 0) return of_all + " answer";
   std::string line = "round " + std::to_string(slowest) + "/" + std::to_string(total) +
                      "  trained " + fixed(trained / static_cast<double>(answered), 1);
-  line += "  accuracy " + (evaluated == 0 ? "-" : percent(accuracy / double(evaluated)));
+  line += accuracies.empty() && !losses.empty() ? "  test loss " + fixed(mean_of(losses), 4)
+                                                : "  accuracy " + percent(mean_of(accuracies));
   line += "  energy " + watt_hours(energy_wh);
   if (answered < nodes.size()) line += "  (" + of_all + " answer)";
   return line;

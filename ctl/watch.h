@@ -19,7 +19,8 @@ struct WatchedNode {
 Table watch_table(const std::vector<WatchedNode>& nodes);
 
 // The nodes in one line: "round 34/80  trained 17  accuracy 62.10 %  energy 1.2345 Wh".
-// Round is the slowest node's, trained its mean, accuracy the mean of the newest evaluations.
+// Round is the slowest node's, trained its mean, accuracy the mean of the newest evaluations; the
+// mean of their losses in its place, if there are some and none has an accuracy.
 std::string watch_line(const std::vector<WatchedNode>& nodes);
 
 }  // namespace skiptrain::ctl

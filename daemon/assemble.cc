@@ -236,7 +236,7 @@ Result<runtime::Machinery> load_machinery(const Config& config,
   auto data = load_share(config);
   if (!data) return tl::unexpected(data.error());
   const std::size_t samples = data->train.size();
-  auto options = trainer_options(config, data->train.shape, data->train.classes);
+  auto options = trainer_options(config, data->train.shape, data->train.output_count());
   auto trainer = learn::TorchTrainer::create(std::move(options), std::move(data->train),
                                              std::move(data->test));
   if (!trainer) return tl::unexpected(trainer.error());

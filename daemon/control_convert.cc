@@ -136,7 +136,7 @@ v1::RoundRecord to_message(const runtime::RoundEntry& entry) {
   message.set_consensus_distance(record.consensus_distance);
   message.set_caught_up(record.caught_up);
   if (entry.evaluation) {
-    message.set_accuracy(entry.evaluation->accuracy);
+    if (entry.evaluation->accuracy) message.set_accuracy(*entry.evaluation->accuracy);
     message.set_test_loss(entry.evaluation->loss);
   }
   return message;
@@ -144,11 +144,24 @@ v1::RoundRecord to_message(const runtime::RoundEntry& entry) {
 
 v1::EvaluateResponse to_message(const runtime::EvaluatedRound& evaluated) {
   v1::EvaluateResponse message;
+  const ports::Evaluation& evaluation = evaluated.evaluation;
   message.set_round(evaluated.round.value());
-  message.set_loss(evaluated.evaluation.loss);
-  message.set_accuracy(evaluated.evaluation.accuracy);
-  message.set_samples(evaluated.evaluation.samples);
-  message.set_seconds(to_seconds(evaluated.evaluation.duration));
+  message.set_loss(evaluation.loss);
+  if (evaluation.accuracy) message.set_accuracy(*evaluation.accuracy);
+  message.set_samples(evaluation.samples);
+  message.set_seconds(to_seconds(evaluation.duration));
+  if (evaluation.top_k) {
+    message.mutable_top_k()->set_k(evaluation.top_k->k);
+    message.mutable_top_k()->set_accuracy(evaluation.top_k->accuracy);
+  }
+  for (const ports::ClassTally& tally : evaluation.per_class) {
+    auto& entry = *message.add_per_class();
+    entry.set_right(tally.right);
+    entry.set_samples(tally.samples);
+  }
+  if (evaluation.mean_absolute_error) {
+    message.set_mean_absolute_error(*evaluation.mean_absolute_error);
+  }
   return message;
 }
 

@@ -137,6 +137,8 @@ grpc::Status ControlService::GetStatus(grpc::ServerContext*, const v1::GetStatus
   response->set_consensus_distance(driver_.last_distance());
   if (const auto evaluated = driver_.last_evaluation()) {
     *response->mutable_last_evaluation() = to_message(*evaluated);
+    // Of thousands of classes too much for what is asked for several times a second.
+    response->mutable_last_evaluation()->clear_per_class();
   }
   if (const auto report = driver_.store_report()) fill_from_store(*report, *response);
   const auto uptime = std::chrono::steady_clock::now() - started_;

@@ -35,9 +35,8 @@ double number(const nlohmann::json& value) {
 
 }  // namespace
 
-Recorder::Recorder(const sim::Simulation& simulation, bool has_accuracy)
+Recorder::Recorder(const sim::Simulation& simulation)
     : simulation_(simulation),
-      has_accuracy_(has_accuracy),
       seen_(simulation.size()),
       next_round_(simulation.size(), 0),
       last_accuracy_(simulation.size(), kNotMeasured),
@@ -99,7 +98,7 @@ void Recorder::node_evaluated(sim::Position position, Instant, const core::Evalu
   Tally& round = tally(evaluate.after.value() - 1);
   round.accuracy.resize(simulation_.size(), kNotMeasured);
   round.loss.resize(simulation_.size(), kNotMeasured);
-  if (has_accuracy_) round.accuracy[position] = evaluation->accuracy;
+  round.accuracy[position] = evaluation->accuracy.value_or(kNotMeasured);
   round.loss[position] = evaluation->loss;
   last_accuracy_[position] = round.accuracy[position];
   last_loss_[position] = round.loss[position];

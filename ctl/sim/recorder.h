@@ -18,8 +18,8 @@ class Recorder final : public sim::Observer {
   // Notes beyond this many are counted, not kept.
   static constexpr std::size_t kMaxNotes = 50;
 
-  // `simulation` must outlive the recorder. Without `has_accuracy` accuracies are not kept.
-  Recorder(const sim::Simulation& simulation, bool has_accuracy);
+  // `simulation` must outlive the recorder.
+  explicit Recorder(const sim::Simulation& simulation);
 
   void node_committed(sim::Position, Instant, const core::Commit&) override;
   void node_evaluated(sim::Position, Instant, const core::Evaluate&,
@@ -27,7 +27,7 @@ class Recorder final : public sim::Observer {
   void warned(sim::Position, Instant, const std::string& message) override;
   void fault_struck(Instant, const sim::FaultKind&) override;
 
-  // By position; NaN for a node that was not evaluated.
+  // By position; NaN for a node that was not evaluated, and the accuracy of a task without one.
   const std::vector<double>& last_accuracy() const { return last_accuracy_; }
   const std::vector<double>& last_loss() const { return last_loss_; }
   // Rounds that every node has committed or jumped over.
@@ -63,7 +63,6 @@ class Recorder final : public sim::Observer {
   void note(std::string text);
 
   const sim::Simulation& simulation_;
-  bool has_accuracy_;
   std::vector<Tally> tallies_;             // by round
   std::vector<Seen> seen_;                 // by position: totals at its last commit
   std::vector<std::uint64_t> next_round_;  // by position

@@ -24,7 +24,7 @@ inline constexpr double kNotMeasured = std::numeric_limits<double>::quiet_NaN();
 
 // The nodes' models on the test set, after the mix of a round.
 struct Evaluation {
-  Statistics accuracy;  // 0 to 1; NaN with a trainer that has no accuracy (quadratic)
+  Statistics accuracy;  // 0 to 1; NaN where there is none (regression, quadratic)
   Statistics loss;
   // By position; NaN for a node that is down. May be left empty, as may the losses.
   std::vector<double> node_accuracy;

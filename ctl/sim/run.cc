@@ -117,8 +117,7 @@ Outcome<std::unique_ptr<Stage>> set_up(const SimOptions& options, const TestbedO
                               prepared->pool, stage->resumed ? &stage->resumed->snapshot : nullptr);
   if (!simulation) return tl::unexpected(to_failure(simulation.error()));
   stage->simulation = *std::move(simulation);
-  stage->recorder =
-      std::make_unique<Recorder>(*stage->simulation, options.trainer == kLearnTrainer);
+  stage->recorder = std::make_unique<Recorder>(*stage->simulation);
   if (stage->resumed) {
     if (auto restored = stage->recorder->restore(stage->resumed->history); !restored) {
       return failure(ExitCode::kError, options.resume + ": " + restored.error().message);

@@ -37,7 +37,10 @@ Result<std::vector<std::vector<std::uint32_t>>> deal(const daemon::Config& confi
   const auto count = static_cast<std::uint32_t>(config.cluster.nodes.size());
   std::vector<std::vector<std::uint32_t>> shares;
   for (std::uint32_t position = 0; position < count; ++position) {
-    auto share = data::indices_for(*partition, train.labels, {position, count, config.run.seed});
+    const data::Seat seat{position, count, config.run.seed};
+    auto share = train.has_targets()
+                     ? data::indices_for(*partition, std::uint64_t{train.size()}, seat)
+                     : data::indices_for(*partition, train.labels, seat);
     if (!share) {
       return invalid("--partition " + config.data.partition + " of " +
                      std::to_string(train.size()) + " samples over " + std::to_string(count) +
@@ -151,7 +154,7 @@ Result<Learners> make_learners(const SimPlan& plan, const SharedData::Sets& sets
   const daemon::Config& config = plan.config;
   const std::size_t nodes = config.cluster.nodes.size();
   const auto group = learn::TrainerGroup::create(
-      daemon::trainer_options(config, sets.train->shape, sets.train->classes), sets.train,
+      daemon::trainer_options(config, sets.train->shape, sets.train->output_count()), sets.train,
       sets.test, {.workers = plan.workers, .idle_buffers = nodes + plan.workers});
   if (!group) return tl::unexpected(group.error());
   const auto initial =
@@ -183,7 +186,7 @@ Result<PreparedRun> prepare_learning(const SimOptions& options, const SimPlan& p
   auto shares = deal(config, *sets->train);
   if (!shares) return tl::unexpected(shares.error());
   const auto layout = learn::layout_of(
-      daemon::trainer_options(config, sets->train->shape, sets->train->classes).model);
+      daemon::trainer_options(config, sets->train->shape, sets->train->output_count()).model);
   if (!layout) return tl::unexpected(layout.error());
   const std::size_t parameters = layout->parameter_count();
   const std::size_t own_bytes = sets->train->byte_count() + sets->test->byte_count() +
@@ -211,8 +214,8 @@ Result<PreparedRun> prepare_quadratic(const SimOptions& options, const SimPlan& 
   const daemon::Config& config = plan.config;
   const std::size_t nodes = config.cluster.nodes.size();
   constexpr data::ImageShape kInput{1, 28, 28};
-  constexpr std::uint32_t kClasses = 10;
-  const auto layout = learn::layout_of(daemon::trainer_options(config, kInput, kClasses).model);
+  constexpr std::uint32_t kOutputs = 10;
+  const auto layout = learn::layout_of(daemon::trainer_options(config, kInput, kOutputs).model);
   if (!layout) return tl::unexpected(layout.error());
   if (options.dimension < 1 || options.dimension > kMaxQuadraticDimension) {
     return invalid("--dimension " + std::to_string(options.dimension) + ": must be from 1 to " +

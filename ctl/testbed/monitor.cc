@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <limits>
 #include <string>
 #include <thread>
 #include <utility>
@@ -157,7 +158,9 @@ Outcome<NodeSummary> Monitor::collect_node(std::size_t i, std::vector<float>& mo
   return NodeSummary{.id = status->node_id(),
                      .name = status->node_name(),
                      .profile = status->profile(),
-                     .test_accuracy = evaluation.accuracy(),
+                     .test_accuracy = evaluation.has_accuracy()
+                                          ? evaluation.accuracy()
+                                          : std::numeric_limits<double>::quiet_NaN(),
                      .test_loss = evaluation.loss(),
                      .train_rounds = status->train_rounds(),
                      .energy_wh = energy->spent_wh(),

@@ -141,18 +141,33 @@ void print_summary(const RunSummary& summary, Screen& screen) {
   print_totals(summary, screen);
 }
 
-void print_totals(const RunSummary& summary, Screen& screen) {
-  const Totals totals = totals_of(summary);
+namespace {
+
+// Of the nodes' accuracies, or of their losses where the task has no accuracy.
+std::pair<std::string, Cell> result_field(const RunSummary& summary) {
   const Statistics accuracy =
       statistics_of(column(summary, [](const auto& n) { return n.test_accuracy; }));
+  if (!std::isnan(accuracy.mean)) {
+    return {"accuracy", Cell("mean " + percent(accuracy.mean) + ", std " + percent(accuracy.std) +
+                                 ", from " + percent(accuracy.min) + " to " + percent(accuracy.max),
+                             Style::kBold)};
+  }
+  const Statistics loss = statistics_of(column(summary, [](const auto& n) { return n.test_loss; }));
+  return {"test loss", Cell("mean " + fixed(loss.mean, 4) + ", std " + fixed(loss.std, 4) +
+                                ", from " + fixed(loss.min, 4) + " to " + fixed(loss.max, 4),
+                            Style::kBold)};
+}
+
+}  // namespace
+
+void print_totals(const RunSummary& summary, Screen& screen) {
+  const Totals totals = totals_of(summary);
   print_fields(
       screen,
       {{"run", std::to_string(summary.nodes.size()) + " nodes, " + std::to_string(summary.rounds) +
                    " rounds of " + schedule_text(summary.schedule) + ", " + summary.model + " on " +
                    summary.topology + ", " + seconds_text(summary.wall_seconds)},
-       {"accuracy", Cell("mean " + percent(accuracy.mean) + ", std " + percent(accuracy.std) +
-                             ", from " + percent(accuracy.min) + " to " + percent(accuracy.max),
-                         Style::kBold)},
+       result_field(summary),
        {"consensus", "distance " + fixed(summary.consensus_distance, 4)},
        {"train rounds", std::to_string(totals.train_rounds) + " of " +
                             std::to_string(summary.rounds * summary.nodes.size())},

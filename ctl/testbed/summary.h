@@ -27,8 +27,10 @@ struct NodeSummary {
   std::uint64_t id = 0;
   std::string name;
   std::string profile;
-  double test_accuracy = 0.0;  // 0 to 1, on the whole test set, after the last round
-  double test_loss = 0.0;
+  // On the whole test set, after the last round. The first from 0 to 1; NaN of a task that has
+  // none.
+  double test_accuracy = 0.0;
+  double test_loss = 0.0;  // of regression the mean squared error
   std::uint64_t train_rounds = 0;
   double energy_wh = 0.0;
   double dpsgd_equivalent_wh = 0.0;  // had it trained in every round

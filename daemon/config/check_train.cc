@@ -1,9 +1,13 @@
-// The checks of [train] that take more than one key, and the defaults that follow the optimizer.
+// The checks of [train] that take more than one key, and of what a loss needs; the defaults that
+// follow the optimizer.
 #include <string>
 #include <string_view>
+#include <variant>
 
 #include "daemon/config/document.h"
 #include "daemon/config/values.h"
+#include "data/partition.h"
+#include "data/source.h"
 
 namespace skiptrain::daemon {
 namespace {
@@ -24,6 +28,50 @@ struct Dependent {
 void check_effect(Document& document, const Dependent& dependent, const std::string& why) {
   if (dependent.has_effect || dependent.is_default || !document.is_set(dependent.key)) return;
   document.complain(dependent.key, "must be left out with " + why);
+}
+
+// What a loss on numbers needs of the data.
+void check_values(Document& document, const std::string& name) {
+  const DataSettings& data = document.config.data;
+  if (is_known(document, "data.format") && !data::may_hold_values(data.format) &&
+      document.is_mentioned("data")) {
+    document.complain("train.loss",
+                      "needs data.format = \"npy\", \"npz\" or \"csv\", since files "
+                      "of format " +
+                          std::string(to_string(data.format)) + " hold classes");
+  }
+  const auto partition = data::parse_partition(data.partition);
+  const bool by_class = partition && !std::holds_alternative<data::Iid>(*partition) &&
+                        !std::holds_alternative<data::AllSamples>(*partition);
+  if (document.is_set("data.partition") && by_class) {
+    document.complain("data.partition", "must be iid or all, since with " + name +
+                                            " samples have numbers in place of classes");
+  }
+  if (document.is_set("data.label_column") && !data.target_columns.empty()) {
+    document.complain("data.label_column",
+                      "must be left out when data.target_columns is set; choose one");
+  }
+}
+
+void check_loss(Document& document) {
+  if (!is_known(document, "train.loss")) return;
+  const Config& config = document.config;
+  const Loss loss = config.train.loss;
+  const std::string name = "train.loss = " + toml_string(to_string(loss));
+  const bool of_classes = loss == Loss::kCrossEntropy;
+  if (!of_classes) check_values(document, name);
+  check_effect(document,
+               {"round.evaluate_top_k",
+                config.round.evaluate_top_k == RoundSettings().evaluate_top_k, of_classes},
+               name + "; it is for cross-entropy");
+  const bool no_columns = config.data.target_columns.empty();
+  check_effect(document, {"data.target_columns", no_columns, !of_classes},
+               name + ", which learns the class in data.label_column");
+  if (!of_classes && is_known(document, "data.format") &&
+      config.data.format != data::Format::kCsv) {
+    check_effect(document, {"data.target_columns", no_columns, false},
+                 "data.format = " + toml_string(to_string(config.data.format)) + "; it is for csv");
+  }
 }
 
 void check_optimizer(Document& document) {
@@ -82,6 +130,7 @@ void check_train(Document& document) {
     document.complain("train.local_epochs",
                       "must be 0 or left out when train.local_steps is set; choose one");
   }
+  check_loss(document);
   check_optimizer(document);
   check_lr_schedule(document);
 }

@@ -78,6 +78,18 @@ std::string_view to_string(LogFormat format) {
   return format == LogFormat::kText ? "text" : "json";
 }
 
+std::string_view to_string(Loss loss) {
+  switch (loss) {
+    case Loss::kCrossEntropy:
+      return "cross-entropy";
+    case Loss::kBinaryCrossEntropy:
+      return "binary-cross-entropy";
+    case Loss::kMeanSquaredError:
+      return "mean-squared-error";
+  }
+  return "unknown";
+}
+
 std::string_view to_string(Optimizer optimizer) {
   switch (optimizer) {
     case Optimizer::kSgd:

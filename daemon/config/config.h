@@ -128,7 +128,7 @@ struct EnergySettings {
 struct ModelSettings {
   std::string name;
   std::filesystem::path initial;  // empty: drawn from run.seed
-  std::uint32_t classes = 0;      // outputs; 0: as the data has, 62 for femnist-cnn
+  std::uint32_t classes = 0;      // outputs; 0: as the data asks for, 62 for femnist-cnn
   std::vector<std::int64_t> hidden = {128};
   bool operator==(const ModelSettings&) const = default;
 };
@@ -144,7 +144,8 @@ struct DataSettings {
   std::filesystem::path test_file;
   std::vector<std::string> train_arrays = {"x_train", "y_train"};  // features, labels; npz only
   std::vector<std::string> test_arrays = {"x_test", "y_test"};
-  std::string label_column = "label";  // csv only
+  std::string label_column = "label";       // csv only
+  std::vector<std::string> target_columns;  // csv, of losses on numbers; empty: label_column
   std::string partition = "iid";
   std::uint64_t shares = 0;       // dealt by the partition; 0: one for each listed node
   std::uint64_t share = 0;        // which of them is this node's, with `shares` above 0
@@ -153,6 +154,10 @@ struct DataSettings {
   double std = 0.3530;
   bool operator==(const DataSettings&) const = default;
 };
+
+// Says also what is learned of a sample: of the first its class, of the others numbers.
+enum class Loss { kCrossEntropy, kBinaryCrossEntropy, kMeanSquaredError };
+std::string_view to_string(Loss loss);
 
 enum class Optimizer { kSgd, kAdam, kAdamW };
 std::string_view to_string(Optimizer optimizer);
@@ -165,6 +170,7 @@ struct TrainSettings {
   std::uint64_t local_steps = 10;
   std::uint64_t local_epochs = 0;  // above 0: takes the place of local_steps
   std::uint64_t batch_size = 32;
+  Loss loss = Loss::kCrossEntropy;
   Optimizer optimizer = Optimizer::kSgd;
   double lr = 0.1;
   double momentum = 0.0;  // these two sgd
@@ -186,6 +192,7 @@ struct RoundSettings {
   Duration start_timeout = std::chrono::seconds(60);
   std::uint64_t evaluate_every = 0;    // 0: only when the run ends
   std::uint64_t evaluate_samples = 0;  // 0: the whole test set
+  std::uint64_t evaluate_top_k = 5;    // of classes; 0: off
   std::uint64_t history = 100'000;
   bool operator==(const RoundSettings&) const = default;
 };

@@ -203,7 +203,8 @@ void append_model(List& list) {
       "safetensors file to start from; \"\" draws from run.seed"));
   list.push_back(shared(integer<Config>(
       "model.classes", [](auto& c) -> auto& { return c.model.classes; }, IntegerRange{0, 65536},
-      "outputs, 0 to 65536; 0: as many as the data has classes, 62 for femnist-cnn")));
+      "outputs, 0 to 65536; 0: as many as the data has classes, or a sample has targets; 62 for "
+      "femnist-cnn with classes")));
   list.push_back(shared(integer_list<Config>(
       "model.hidden", [](auto& c) -> auto& { return c.model.hidden; }, kMaxHiddenLayers,
       IntegerRange{1, 65536}, "mlp only: widths of its hidden layers")));
@@ -242,6 +243,11 @@ void append_round_and_transport(List& list) {
   list.push_back(live(integer<Config>(
       "round.evaluate_samples", [](auto& c) -> auto& { return c.round.evaluate_samples; },
       IntegerRange{}, "of the test set, a seeded subset for evaluate_every; 0: all")));
+  list.push_back(integer<Config>(
+      "round.evaluate_top_k", [](auto& c) -> auto& { return c.round.evaluate_top_k; },
+      IntegerRange{0, 65536},
+      "of classes, where there are more: how often the right one is among so many largest outputs, "
+      "0 to 65536; 0: off"));
   list.push_back(integer<Config>(
       "round.history", [](auto& c) -> auto& { return c.round.history; },
       IntegerRange{1, 10 * kMillion}, "newest rounds kept, 1 to 10000000"));

@@ -70,7 +70,8 @@ void append_files(List& list) {
       "bytes are pixels, other types are learned as they are"));
   list.push_back(data_path(
       "data.train_labels", [](auto& c) -> auto& { return c.data.train_labels; },
-      "with idx or npy, required: IDX file, plain or gzip; or file .npy of whole numbers"));
+      "with idx or npy, required: IDX file, plain or gzip; or file .npy of whole numbers, or of "
+      "any with another train.loss than cross-entropy"));
   list.push_back(data_path(
       "data.test_images", [](auto& c) -> auto& { return c.data.test_images; },
       "with idx or npy, required: as data.train_images"));
@@ -92,6 +93,11 @@ void append_files(List& list) {
   list.push_back(shared(text<Config>(
       "data.label_column", [](auto& c) -> auto& { return c.data.label_column; }, a_column,
       "csv only: the column of labels, whole numbers or names; all others are features")));
+  list.push_back(shared(text_list<Config>(
+      "data.target_columns", [](auto& c) -> auto& { return c.data.target_columns; },
+      data::kMaxTargetWidth, a_column,
+      "csv with another train.loss than cross-entropy: the columns of numbers that are learned, in "
+      "the outputs' order; []: data.label_column alone")));
 }
 
 void append_share(List& list) {

@@ -23,10 +23,11 @@ Result<TrainingData> load(const Config& config, const data::LoadOptions& share) 
                             .test_file = config.data.test_file,
                             .train_arrays = array_keys(config.data.train_arrays),
                             .test_arrays = array_keys(config.data.test_arrays),
-                            .label_column = config.data.label_column};
+                            .label_column = config.data.label_column,
+                            .target_columns = config.data.target_columns};
   auto train = data::load(source, data::Part::kTrain, share);
   if (!train) return tl::unexpected(train.error());
-  auto test = data::load(source, data::Part::kTest);
+  auto test = data::load(source, data::Part::kTest, {.targets = share.targets});
   if (!test) return tl::unexpected(test.error());
   if (train->holds_floats() != test->holds_floats()) {
     return fail(ErrorCode::kMismatch,
@@ -35,6 +36,12 @@ Result<TrainingData> load(const Config& config, const data::LoadOptions& share) 
                                            : "bytes, but the test set floats") +
                     ": both must have values of the same kind, as bytes are normalized and floats "
                     "are not");
+  }
+  if (train->target_width != test->target_width) {
+    return fail(ErrorCode::kMismatch,
+                "a training sample has " + std::to_string(train->target_width) +
+                    " targets, but a test sample " + std::to_string(test->target_width) +
+                    ": both must have as many");
   }
   // Both files may lack a class; the model needs one output for each that occurs anywhere.
   const std::uint32_t classes = std::max(train->classes, test->classes);
@@ -45,10 +52,36 @@ Result<TrainingData> load(const Config& config, const data::LoadOptions& share) 
 
 // The FEMNIST CNN has 62 outputs (digits and letters) also on data with fewer classes, so that it
 // is the model of the paper; the others have as many as the data.
-std::uint32_t model_outputs(const Config& config, std::uint32_t classes) {
+std::uint32_t model_outputs(const Config& config, std::uint32_t outputs) {
   constexpr std::uint32_t kFemnistClasses = 62;
   if (config.model.classes > 0) return config.model.classes;
-  return config.model.name == "femnist-cnn" ? std::max(kFemnistClasses, classes) : classes;
+  const bool is_femnist =
+      config.model.name == "femnist-cnn" && config.train.loss == Loss::kCrossEntropy;
+  return is_femnist ? std::max(kFemnistClasses, outputs) : outputs;
+}
+
+learn::LossKind loss_kind(Loss loss) {
+  switch (loss) {
+    case Loss::kCrossEntropy:
+      break;
+    case Loss::kBinaryCrossEntropy:
+      return learn::LossKind::kBinaryCrossEntropy;
+    case Loss::kMeanSquaredError:
+      return learn::LossKind::kMeanSquaredError;
+  }
+  return learn::LossKind::kCrossEntropy;
+}
+
+data::TargetKind target_kind(Loss loss) {
+  switch (loss) {
+    case Loss::kCrossEntropy:
+      break;
+    case Loss::kBinaryCrossEntropy:
+      return data::TargetKind::kFractions;
+    case Loss::kMeanSquaredError:
+      return data::TargetKind::kValues;
+  }
+  return data::TargetKind::kClasses;
 }
 
 learn::OptimizerOptions optimizer_options(const TrainSettings& train) {
@@ -82,22 +115,26 @@ Result<TrainingData> load_share(const Config& config) {
                        .seat = {.position = static_cast<std::uint32_t>(share),
                                 .node_count = static_cast<std::uint32_t>(shares),
                                 .seed = config.run.seed},
-                       .limit = static_cast<std::uint32_t>(config.data.train_limit)});
+                       .limit = static_cast<std::uint32_t>(config.data.train_limit),
+                       .targets = target_kind(config.train.loss)});
 }
 
 Result<TrainingData> load_undealt(const Config& config) {
   return load(config, {.partition = data::AllSamples{},
                        .seat = {},
-                       .limit = static_cast<std::uint32_t>(config.data.train_limit)});
+                       .limit = static_cast<std::uint32_t>(config.data.train_limit),
+                       .targets = target_kind(config.train.loss)});
 }
 
 learn::TrainerOptions trainer_options(const Config& config, const data::ImageShape& input,
-                                      std::uint32_t classes) {
+                                      std::uint32_t outputs) {
   learn::TrainerOptions options;
   options.model.name = config.model.name;
   options.model.hidden.assign(config.model.hidden.begin(), config.model.hidden.end());
   options.model.input = input;
-  options.model.classes = model_outputs(config, classes);
+  options.model.outputs = model_outputs(config, outputs);
+  options.loss = loss_kind(config.train.loss);
+  options.top_k = static_cast<std::uint32_t>(config.round.evaluate_top_k);
   options.local_steps = static_cast<std::uint32_t>(config.train.local_steps);
   options.local_epochs = static_cast<std::uint32_t>(config.train.local_epochs);
   options.batch_size = static_cast<std::uint32_t>(config.train.batch_size);

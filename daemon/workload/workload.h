@@ -16,7 +16,7 @@
 
 namespace skiptrain::daemon {
 
-// Both sets have the number of classes that occur in either.
+// Both sets have the number of classes that occur in either, or targets of one width.
 struct TrainingData {
   data::Dataset train;
   data::Dataset test;
@@ -26,8 +26,9 @@ Result<TrainingData> load_share(const Config& config);
 // The training set that is dealt, in the order of its files, for who deals it to many nodes.
 Result<TrainingData> load_undealt(const Config& config);
 
+// `outputs`: those that the data ask for (data::Dataset::output_count).
 learn::TrainerOptions trainer_options(const Config& config, const data::ImageShape& input,
-                                      std::uint32_t classes);
+                                      std::uint32_t outputs);
 
 // x(0): the file that model.initial names, else `drawn`. kMismatch: a file of another model.
 Result<ParametersPtr> initial_parameters(const Config& config, const ParameterLayout& layout,

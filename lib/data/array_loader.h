@@ -3,13 +3,16 @@
 //
 // Features have shape (n, columns), (n, height, width) or (n, channels, height, width). Unsigned
 // bytes become pixels; all other types become float32, and are learned as they are. Labels are
-// whole numbers from 0 to 65535 of shape (n,) or (n, 1). Only the rows of a node's share are looked
-// at, of the features. Blocking; thread-safe, since nothing is shared.
+// whole numbers from 0 to 65535 of shape (n,) or (n, 1). With LoadOptions::targets of another kind
+// than classes, numbers of any type take their place, of shape (n,) or (n, width). Only the rows of
+// a node's share are looked at, of features and targets. Blocking; thread-safe, since nothing is
+// shared.
 //
 // Errors start with a file's path, and name the row, counted from 0. kMismatch: different numbers
-// of features and labels. kInvalidArgument: a shape, a type or a label that is not as above.
-// kNumeric: NaN, infinity, or a float64 beyond float32. kResourceExhausted: beyond the limits of
-// ImageShape. Further errors as the readers and `chosen_rows`.
+// of features and labels. kInvalidArgument: a shape, a type, a label or a target that is not as
+// above. kNumeric: NaN, infinity, or a float64 beyond float32. kResourceExhausted: beyond the
+// limits of ImageShape, or wider than kMaxTargetWidth. Further errors as the readers and
+// `chosen_rows`.
 #pragma once
 
 #include <string>

@@ -1,7 +1,8 @@
 // Data sets from CSV files (csv_reader.h): a sample per line, of shape 1x1xCOLUMNS.
 //
 // The classes of a set's files are numbered together, and their columns must be the same in the
-// same order. Blocking; thread-safe, since nothing is shared.
+// same order. With LoadOptions::targets of another kind than classes, numbers of some columns are
+// learned. Blocking; thread-safe, since nothing is shared.
 #pragma once
 
 #include <string>
@@ -16,6 +17,7 @@ namespace skiptrain::data {
 struct CsvSet {
   std::vector<std::string> files;  // all of the set, whichever is loaded
   std::string label_column;
+  std::vector<std::string> target_columns;  // of numbers to be learned; empty: label_column
 };
 // One node's share of one of the set's files. kMismatch: files with different columns. Further
 // errors as the readers and `chosen_rows`.

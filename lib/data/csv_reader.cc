@@ -10,12 +10,12 @@
 #include <unordered_map>
 #include <utility>
 
+#include "data/csv_records.h"
 #include "data/mapped_file.h"
 
 namespace skiptrain::data {
 namespace {
 
-constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 constexpr std::size_t kShown = 40;  // columns, or characters of a field
 
 // What a file says may be anything; in a message it is cut and cleaned.
@@ -35,125 +35,21 @@ std::string list_of(const std::vector<std::string>& names) {
   return text + (names.size() > kShown ? ", ..." : "");
 }
 
-bool is_blank(char c) {
-  return c == ' ' || c == '\t';
-}
-
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
-  while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
-  return text;
-}
-
-// Cuts a file's text into lines of fields.
-class Records {
- public:
-  Records(std::string_view text, const std::string& path) : rest_(text), path_(path) {
-    if (rest_.starts_with(kByteOrderMark)) rest_.remove_prefix(kByteOrderMark.size());
-  }
-
-  // The fields of the next line; false at the end, before which there may be blank lines. They
-  // stay until the next call.
-  Result<bool> next() {
-    line_ += lines_taken_;
-    lines_taken_ = 1;
-    count_ = 0;
-    if (rest_.find_first_not_of(" \t\r\n") == std::string_view::npos) return false;
-    while (true) {
-      if (count_ == kMaxCsvColumns) {
-        return fail(ErrorCode::kResourceExhausted, here() + ": more than " +
-                                                       std::to_string(kMaxCsvColumns) +
-                                                       " columns, which is the limit");
-      }
-      if (count_ == fields_.size()) fields_.emplace_back();
-      if (auto field = take_field(fields_[count_]); !field) {
-        return tl::unexpected<Error>(field.error());
-      }
-      ++count_;
-      if (rest_.starts_with(',')) {
-        rest_.remove_prefix(1);
-        continue;
-      }
-      take_line_end();
-      return true;
-    }
-  }
-
-  std::span<const std::string> fields() const { return std::span(fields_).first(count_); }
-  // "PATH:LINE", of the line where the fields begin.
-  std::string here() const { return path_ + ":" + std::to_string(line_); }
-
- private:
-  // Leaves a comma, a line's end or nothing at the front of what is left.
-  Status take_field(std::string& field) {
-    field.clear();
-    rest_.remove_prefix(std::min(rest_.find_first_not_of(" \t"), rest_.size()));
-    if (rest_.starts_with('"')) return take_quoted(field);
-    const auto end =
-        std::find_if(rest_.begin(), rest_.end(), [](char c) { return c == ',' || c == '\n'; });
-    std::string_view text = rest_.substr(0, static_cast<std::size_t>(end - rest_.begin()));
-    rest_.remove_prefix(text.size());
-    if (text.ends_with('\r') && !rest_.starts_with(',')) text.remove_suffix(1);
-    text = trimmed(text);
-    if (text.find('"') != std::string_view::npos) {
-      return problem(
-          "a quote within a field that does not begin with one: must be doubled, and "
-          "the field in quotes");
-    }
-    return keep(text, field);
-  }
-
-  Status take_quoted(std::string& field) {
-    rest_.remove_prefix(1);
-    while (true) {
-      const std::size_t end = rest_.find('"');
-      if (end == std::string_view::npos) return problem("a quote that nothing closes");
-      const std::string_view part = rest_.substr(0, end);
-      lines_taken_ += static_cast<std::uint64_t>(std::count(part.begin(), part.end(), '\n'));
-      if (auto kept = keep(part, field); !kept) return kept;
-      rest_.remove_prefix(end + 1);
-      if (!rest_.starts_with('"')) break;
-      field += '"';
-      rest_.remove_prefix(1);
-    }
-    rest_.remove_prefix(std::min(rest_.find_first_not_of(" \t\r"), rest_.size()));
-    if (rest_.empty() || rest_.front() == ',' || rest_.front() == '\n') return {};
-    return problem("something between a closing quote and the next comma");
-  }
-
-  Status keep(std::string_view part, std::string& field) const {
-    if (field.size() + part.size() > kMaxCsvFieldBytes) {
-      return fail(ErrorCode::kResourceExhausted,
-                  here() + ": column " + std::to_string(count_ + 1) + ": more than " +
-                      std::to_string(kMaxCsvFieldBytes) + " bytes, which is the limit of a field");
-    }
-    field += part;
-    return {};
-  }
-
-  Status problem(const std::string& what) const {
-    return fail(ErrorCode::kInvalidArgument,
-                here() + ": column " + std::to_string(count_ + 1) + ": " + what);
-  }
-
-  void take_line_end() {
-    if (!rest_.empty()) rest_.remove_prefix(1);
-  }
-
-  std::string_view rest_;
-  std::string path_;
-  std::uint64_t line_ = 0;
-  std::uint64_t lines_taken_ = 1;  // by the fields that there are now
-  std::vector<std::string> fields_;
-  std::size_t count_ = 0;
-};
-
 // A file whose header has been read.
 struct Table {
   MappedFile file;
-  Records records;
+  CsvRecords records;
   std::vector<std::string> columns;
-  std::size_t label = 0;
+  std::vector<std::size_t> learned;  // the label's column, or those of targets, as they were named
+  std::vector<bool> is_feature;      // of each column
+
+  std::vector<std::string> feature_names() const {
+    std::vector<std::string> names;
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+      if (is_feature[i]) names.push_back(columns[i]);
+    }
+    return names;
+  }
 };
 
 Status check_columns(const std::vector<std::string>& columns, const std::string& here) {
@@ -174,12 +70,14 @@ Status check_columns(const std::vector<std::string>& columns, const std::string&
   return {};
 }
 
-Result<Table> open_table(const std::string& path, const std::string& label_column) {
+// `what` is to be found in the columns named by `learned`, for messages.
+Result<Table> open_table(const std::string& path, std::span<const std::string> learned,
+                         const char* what) {
   auto file = MappedFile::open(path);
   if (!file) return tl::unexpected<Error>(file.error());
   const std::string_view text(reinterpret_cast<const char*>(file->bytes().data()),
                               file->bytes().size());
-  Table table{*std::move(file), Records(text, path), {}, 0};
+  Table table{*std::move(file), CsvRecords(text, path), {}, {}, {}};
   const auto header = table.records.next();
   if (!header) return tl::unexpected<Error>(header.error());
   if (!*header) {
@@ -190,17 +88,26 @@ Result<Table> open_table(const std::string& path, const std::string& label_colum
   if (auto good = check_columns(table.columns, table.records.here()); !good) {
     return tl::unexpected<Error>(good.error());
   }
-  const auto label = std::find(table.columns.begin(), table.columns.end(), label_column);
-  if (label == table.columns.end()) {
-    return fail(ErrorCode::kNotFound, table.records.here() + ": there is no column " +
-                                          quoted(label_column) + " for the labels; there are " +
-                                          list_of(table.columns));
+  table.is_feature.assign(table.columns.size(), true);
+  for (const std::string& name : learned) {
+    const auto found = std::find(table.columns.begin(), table.columns.end(), name);
+    if (found == table.columns.end()) {
+      return fail(ErrorCode::kNotFound, table.records.here() + ": there is no column " +
+                                            quoted(name) + " for the " + what + "; there are " +
+                                            list_of(table.columns));
+    }
+    const auto column = static_cast<std::size_t>(found - table.columns.begin());
+    if (!table.is_feature[column]) {
+      return fail(ErrorCode::kInvalidArgument,
+                  path + ": the column " + quoted(name) + " is asked for twice as one of " + what);
+    }
+    table.is_feature[column] = false;
+    table.learned.push_back(column);
   }
-  table.label = static_cast<std::size_t>(label - table.columns.begin());
-  if (table.columns.size() == 1) {
+  if (table.columns.size() == table.learned.size()) {
     return fail(ErrorCode::kInvalidArgument, table.records.here() +
                                                  ": there must be a column of features beside " +
-                                                 quoted(label_column));
+                                                 list_of({learned.begin(), learned.end()}));
   }
   return table;
 }
@@ -227,7 +134,7 @@ Error bad_field(const Table& table, std::size_t column, ErrorCode code, const st
   return {code, table.records.here() + ": column " + quoted(table.columns[column]) + ": " + why};
 }
 
-Result<float> parse_feature(const Table& table, std::size_t column) {
+Result<float> parse_number(const Table& table, std::size_t column) {
   constexpr double kLargest = std::numeric_limits<float>::max();
   const std::string& field = table.records.fields()[column];
   const auto bad = [&](ErrorCode code, const std::string& why) {
@@ -251,6 +158,14 @@ Result<float> parse_feature(const Table& table, std::size_t column) {
   return static_cast<float>(value);
 }
 
+tl::unexpected<Error> too_many_rows(const std::string& path) {
+  return fail(ErrorCode::kResourceExhausted, path + ": more than 4294967295 rows");
+}
+
+tl::unexpected<Error> no_rows(const std::string& path) {
+  return fail(ErrorCode::kInvalidArgument, path + ": holds no rows after the first line");
+}
+
 std::optional<std::uint32_t> as_class(std::string_view text) {
   std::uint32_t value = 0;
   const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -263,18 +178,18 @@ std::optional<std::uint32_t> as_class(std::string_view text) {
 }  // namespace
 
 Result<CsvLabels> read_csv_labels(const std::string& path, const std::string& label_column) {
-  auto table = open_table(path, label_column);
+  auto table = open_table(path, std::span(&label_column, 1), "labels");
   if (!table) return tl::unexpected<Error>(table.error());
-  CsvLabels labels{table->columns, {}, {}};
-  labels.features.erase(labels.features.begin() + static_cast<std::ptrdiff_t>(table->label));
+  const std::size_t label = table->learned.front();
+  CsvLabels labels{table->feature_names(), {}, {}};
   std::unordered_map<std::string, std::uint32_t> indices;
   while (true) {
     const auto more = next_row(*table);
     if (!more) return tl::unexpected<Error>(more.error());
     if (!*more) break;
-    const std::string& name = table->records.fields()[table->label];
+    const std::string& name = table->records.fields()[label];
     if (name.empty()) {
-      return tl::unexpected<Error>(bad_field(*table, table->label, ErrorCode::kInvalidArgument,
+      return tl::unexpected<Error>(bad_field(*table, label, ErrorCode::kInvalidArgument,
                                              "is empty: must be a class's number or name"));
     }
     const auto [entry, is_new] =
@@ -282,30 +197,45 @@ Result<CsvLabels> read_csv_labels(const std::string& path, const std::string& la
     if (is_new) {
       if (labels.names.size() == kMaxCsvClasses) {
         return tl::unexpected<Error>(bad_field(
-            *table, table->label, ErrorCode::kResourceExhausted,
+            *table, label, ErrorCode::kResourceExhausted,
             "more than " + std::to_string(kMaxCsvClasses) + " classes, which is the limit"));
       }
       labels.names.push_back(name);
     }
     if (labels.rows.size() == std::numeric_limits<std::uint32_t>::max()) {
-      return fail(ErrorCode::kResourceExhausted, path + ": more than 4294967295 rows");
+      return too_many_rows(path);
     }
     labels.rows.push_back(entry->second);
   }
   if (!labels.rows.empty()) return labels;
-  return fail(ErrorCode::kInvalidArgument, path + ": holds no rows after the first line");
+  return no_rows(path);
 }
 
-Result<std::vector<float>> read_csv_features(const std::string& path,
-                                             const std::string& label_column,
-                                             std::span<const std::uint32_t> rows) {
-  auto table = open_table(path, label_column);
+Result<CsvRows> read_csv_rows(const std::string& path,
+                              std::span<const std::string> target_columns) {
+  auto table = open_table(path, target_columns, "targets");
   if (!table) return tl::unexpected<Error>(table.error());
-  std::vector<float> values;
-  values.reserve(rows.size() * (table->columns.size() - 1));
+  CsvRows rows{table->feature_names(), 0};
+  while (true) {
+    const auto more = next_row(*table);
+    if (!more) return tl::unexpected<Error>(more.error());
+    if (!*more) break;
+    if (rows.count == std::numeric_limits<std::uint32_t>::max()) return too_many_rows(path);
+    ++rows.count;
+  }
+  if (rows.count > 0) return rows;
+  return no_rows(path);
+}
+
+namespace {
+
+// What `take_row` does with each of `rows`, the table standing at it.
+template <typename TakeRow>
+Status for_rows(Table& table, const std::string& path, std::span<const std::uint32_t> rows,
+                TakeRow take_row) {
   std::size_t kept = 0;
   for (std::uint32_t row = 0; kept < rows.size(); ++row) {
-    const auto more = next_row(*table);
+    const auto more = next_row(table);
     if (!more) return tl::unexpected<Error>(more.error());
     if (!*more) {
       return fail(ErrorCode::kMismatch, path + ": row " + std::to_string(rows[kept]) +
@@ -314,13 +244,62 @@ Result<std::vector<float>> read_csv_features(const std::string& path,
     }
     if (row != rows[kept]) continue;
     ++kept;
-    for (std::size_t column = 0; column < table->columns.size(); ++column) {
-      if (column == table->label) continue;
-      const auto value = parse_feature(*table, column);
-      if (!value) return tl::unexpected<Error>(value.error());
-      values.push_back(*value);
-    }
+    if (Status taken = take_row(); !taken) return taken;
   }
+  return {};
+}
+
+Status append_features(const Table& table, std::vector<float>& features) {
+  for (std::size_t column = 0; column < table.columns.size(); ++column) {
+    if (!table.is_feature[column]) continue;
+    const auto value = parse_number(table, column);
+    if (!value) return tl::unexpected<Error>(value.error());
+    features.push_back(*value);
+  }
+  return {};
+}
+
+Status append_targets(const Table& table, TargetKind kind, std::vector<float>& targets) {
+  for (const std::size_t column : table.learned) {
+    const auto value = parse_number(table, column);
+    if (!value) return tl::unexpected<Error>(value.error());
+    if (const auto complaint = complaint_of_target(*value, kind)) {
+      return tl::unexpected<Error>(
+          bad_field(table, column, ErrorCode::kInvalidArgument,
+                    quoted(table.records.fields()[column]) + ": " + *complaint));
+    }
+    targets.push_back(*value);
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::vector<float>> read_csv_features(const std::string& path,
+                                             const std::string& label_column,
+                                             std::span<const std::uint32_t> rows) {
+  auto table = open_table(path, std::span(&label_column, 1), "labels");
+  if (!table) return tl::unexpected<Error>(table.error());
+  std::vector<float> values;
+  values.reserve(rows.size() * (table->columns.size() - 1));
+  const Status read = for_rows(*table, path, rows, [&] { return append_features(*table, values); });
+  if (!read) return tl::unexpected<Error>(read.error());
+  return values;
+}
+
+Result<CsvValues> read_csv_values(const std::string& path,
+                                  std::span<const std::string> target_columns, TargetKind kind,
+                                  std::span<const std::uint32_t> rows) {
+  auto table = open_table(path, target_columns, "targets");
+  if (!table) return tl::unexpected<Error>(table.error());
+  CsvValues values;
+  values.targets.reserve(rows.size() * target_columns.size());
+  values.features.reserve(rows.size() * (table->columns.size() - target_columns.size()));
+  const Status read = for_rows(*table, path, rows, [&] {
+    Status taken = append_features(*table, values.features);
+    return taken ? append_targets(*table, kind, values.targets) : taken;
+  });
+  if (!read) return tl::unexpected<Error>(read.error());
   return values;
 }
 

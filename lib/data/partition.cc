@@ -172,15 +172,43 @@ std::string to_string(const Partition& partition) {
                     partition);
 }
 
+namespace {
+
+Status check_seat(const Seat& seat, std::uint64_t sample_count) {
+  SKIPTRAIN_CHECK(sample_count <= std::numeric_limits<std::uint32_t>::max(),
+                  "samples are numbered in 32 bits");
+  if (seat.position < seat.node_count) return {};
+  return fail(ErrorCode::kInvalidArgument, "node position " + std::to_string(seat.position) +
+                                               " is not below the number of " +
+                                               std::to_string(seat.node_count) + " nodes");
+}
+
+}  // namespace
+
+Result<std::vector<std::uint32_t>> indices_for(const Partition& partition,
+                                               std::uint64_t sample_count, const Seat& seat) {
+  if (auto good = check_seat(seat, sample_count); !good) {
+    return tl::unexpected<Error>(good.error());
+  }
+  const bool is_iid = std::holds_alternative<Iid>(partition);
+  if (!is_iid && !std::holds_alternative<AllSamples>(partition)) {
+    return fail(ErrorCode::kInvalidArgument,
+                "partition " + to_string(partition) +
+                    " deals by class, and these samples have numbers in place of classes: must be "
+                    "iid or all");
+  }
+  std::vector<std::uint32_t> share =
+      is_iid ? deal_iid(sample_count, seat) : all_indices(sample_count);
+  if (share.empty()) return tl::unexpected<Error>(empty_share(partition, sample_count, seat));
+  std::sort(share.begin(), share.end());
+  return share;
+}
+
 Result<std::vector<std::uint32_t>> indices_for(const Partition& partition,
                                                std::span<const Label> labels, const Seat& seat) {
-  if (seat.position >= seat.node_count) {
-    return fail(ErrorCode::kInvalidArgument, "node position " + std::to_string(seat.position) +
-                                                 " is not below the number of " +
-                                                 std::to_string(seat.node_count) + " nodes");
+  if (auto good = check_seat(seat, labels.size()); !good) {
+    return tl::unexpected<Error>(good.error());
   }
-  SKIPTRAIN_CHECK(labels.size() <= std::numeric_limits<std::uint32_t>::max(),
-                  "samples are numbered in 32 bits");
   if (const auto* shards = std::get_if<LabelShards>(&partition)) {
     const std::uint64_t needed = std::uint64_t{seat.node_count} * shards->shards_per_node;
     if (needed > labels.size()) {

@@ -1,9 +1,10 @@
 // Who gets which samples: how a training set is dealt to the nodes of a run.
 //
-// A deal is a pure function of (rule, labels, number of nodes, seed), so every node computes the
-// whole deal and keeps its own share; nobody hands out data. No sample goes to two nodes and, but
-// for `all`, every sample goes to one. Draws come from base/rng, so a deal does not depend on the
-// standard library; `dirichlet` also uses the C library's log and pow.
+// A deal is a pure function of (rule, labels, number of nodes, seed), or of the number of samples
+// where they have no labels, so every node computes the whole deal and keeps its own share; nobody
+// hands out data. No sample goes to two nodes and, but for `all`, every sample goes to one. Draws
+// come from base/rng, so a deal does not depend on the standard library; `dirichlet` also uses the
+// C library's log and pow.
 #pragma once
 
 #include <cstdint>
@@ -60,6 +61,9 @@ struct Seat {
 // if the share is empty; the message says what to change.
 Result<std::vector<std::uint32_t>> indices_for(const Partition& partition,
                                                std::span<const Label> labels, const Seat& seat);
+// The same of samples that have no class. kInvalidArgument besides: a partition by class.
+Result<std::vector<std::uint32_t>> indices_for(const Partition& partition,
+                                               std::uint64_t sample_count, const Seat& seat);
 
 // `count` of the numbers [0, population), ascending, uniformly drawn; all of them if `count` is 0
 // or not below `population`.

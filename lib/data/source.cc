@@ -139,11 +139,20 @@ std::string_view to_string(Format format) {
   return "unknown";
 }
 
+bool may_hold_values(Format format) {
+  return format == Format::kNpy || format == Format::kNpz || format == Format::kCsv;
+}
+
 Result<Dataset> load(const Source& source, Part part, const LoadOptions& options) {
   const bool is_train = part == Part::kTrain;
   const IdxFiles& files = is_train ? source.train : source.test;
   const std::string& file = is_train ? source.train_file : source.test_file;
   const ArrayKeys& keys = is_train ? source.train_arrays : source.test_arrays;
+  if (options.targets != TargetKind::kClasses && !may_hold_values(source.format)) {
+    return fail(ErrorCode::kInvalidArgument,
+                "files of format " + std::string(to_string(source.format)) +
+                    " hold classes: for other targets the format must be npy, npz or csv");
+  }
   switch (source.format) {
     case Format::kIdx:
       return load_idx(files, options);
@@ -152,7 +161,9 @@ Result<Dataset> load(const Source& source, Part part, const LoadOptions& options
     case Format::kNpz:
       return load_npz({file, keys.features, keys.labels}, options);
     case Format::kCsv:
-      return load_csv({{source.train_file, source.test_file}, source.label_column}, file, options);
+      return load_csv(
+          {{source.train_file, source.test_file}, source.label_column, source.target_columns}, file,
+          options);
     case Format::kCifar10:
     case Format::kCifar100:
       break;

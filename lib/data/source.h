@@ -8,6 +8,7 @@
 #include <array>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/error.h"
 #include "data/dataset.h"
@@ -21,6 +22,8 @@ inline constexpr std::array kFormats = {Format::kIdx, Format::kCifar10, Format::
                                         Format::kNpy, Format::kNpz,     Format::kCsv};
 // "idx", "cifar-10", "cifar-100", "npy", "npz", "csv".
 std::string_view to_string(Format format);
+// Whether its files may hold numbers in place of classes.
+bool may_hold_values(Format format);
 
 // The keys of two arrays in a file .npz.
 struct ArrayKeys {
@@ -42,12 +45,14 @@ struct Source {
   std::string test_file;
   ArrayKeys train_arrays = {"x_train", "y_train"};  // kNpz only
   ArrayKeys test_arrays = {"x_test", "y_test"};
-  std::string label_column = "label";  // kCsv only
+  std::string label_column = "label";       // kCsv only
+  std::vector<std::string> target_columns;  // likewise, of numbers; empty: label_column
 };
 
 enum class Part { kTrain, kTest };
 
-// One node's share of a part. kNotFound names a file that is missing; further errors as the
+// One node's share of a part. kNotFound names a file that is missing; kInvalidArgument, options
+// that ask for numbers of a format that holds classes alone (IDX, CIFAR); further errors as the
 // format's reader.
 Result<Dataset> load(const Source& source, Part part, const LoadOptions& options = {});
 

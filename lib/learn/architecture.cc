@@ -12,7 +12,7 @@ Architecture lenet5(const ModelSpec& spec) {
   const bool small = spec.input.height < kLeNet5Side || spec.input.width < kLeNet5Side;
   return {.blocks = {{.channels = 6, .padding = small ? kSamePadding : 0},
                      {.channels = 16, .padding = 0}},
-          .linear = {{"fc1", 120}, {"fc2", 84}, {"fc3", spec.classes}}};
+          .linear = {{"fc1", 120}, {"fc2", 84}, {"fc3", spec.outputs}}};
 }
 
 Architecture mlp(const ModelSpec& spec) {
@@ -21,7 +21,7 @@ Architecture mlp(const ModelSpec& spec) {
     layers.push_back({"fc" + std::to_string(layers.size() + 1), width});
   };
   for (const std::uint32_t width : spec.hidden) append(width);
-  append(spec.classes);
+  append(spec.outputs);
   return architecture;
 }
 
@@ -32,11 +32,11 @@ Architecture architecture_of(const ModelSpec& spec) {
     return {.blocks = {{.channels = 32, .groups = 2},
                        {.channels = 32, .groups = 2},
                        {.channels = 64, .groups = 2}},
-            .linear = {{"fc", spec.classes}}};
+            .linear = {{"fc", spec.outputs}}};
   }
   if (spec.name == "femnist-cnn") {
     return {.blocks = {{.channels = 32}, {.channels = 64}},
-            .linear = {{"fc1", 512}, {"fc2", spec.classes}}};
+            .linear = {{"fc1", 512}, {"fc2", spec.outputs}}};
   }
   if (spec.name == "lenet5") return lenet5(spec);
   SKIPTRAIN_CHECK(spec.name == "mlp", "architecture_of takes a known name");

@@ -10,15 +10,16 @@ namespace skiptrain::learn {
 
 struct BatchBuffer::Tensors {
   at::Tensor images;
-  at::Tensor labels;
+  at::Tensor targets;
 };
 
 BatchBuffer::BatchBuffer(const data::ImageShape& shape, std::size_t max_batch,
-                         Normalization normalization)
+                         Normalization normalization, std::uint32_t target_width)
     : shape_(shape), tensors_(std::make_unique<Tensors>()) {
   const auto count = static_cast<std::int64_t>(max_batch);
   tensors_->images = at::empty({count, shape.channels, shape.height, shape.width}, at::kFloat);
-  tensors_->labels = at::empty({count}, at::kLong);
+  tensors_->targets = target_width == 0 ? at::empty({count}, at::kLong)
+                                        : at::empty({count, target_width}, at::kFloat);
   for (std::size_t byte = 0; byte < value_of_.size(); ++byte) {
     value_of_[byte] = static_cast<float>((static_cast<double>(byte) / 255.0 - normalization.mean) /
                                          normalization.std);
@@ -28,12 +29,17 @@ BatchBuffer::BatchBuffer(const data::ImageShape& shape, std::size_t max_batch,
 BatchBuffer::~BatchBuffer() = default;
 
 void BatchBuffer::fill(const data::Dataset& dataset, std::span<const std::uint32_t> indices) {
-  SKIPTRAIN_CHECK(static_cast<std::int64_t>(indices.size()) <= tensors_->labels.size(0),
+  SKIPTRAIN_CHECK(static_cast<std::int64_t>(indices.size()) <= tensors_->targets.size(0),
                   "a minibatch fits its buffer");
   SKIPTRAIN_CHECK(dataset.shape == shape_, "the buffer is made for this data set's images");
+  const std::uint32_t target_width = dataset.target_width;
+  SKIPTRAIN_CHECK(tensors_->targets.numel() ==
+                      tensors_->targets.size(0) * std::max<std::int64_t>(target_width, 1),
+                  "the buffer is made for this data set's targets");
   const std::size_t value_count = shape_.value_count();
   float* out = tensors_->images.data_ptr<float>();
-  std::int64_t* labels = tensors_->labels.data_ptr<std::int64_t>();
+  std::int64_t* labels = target_width == 0 ? tensors_->targets.data_ptr<std::int64_t>() : nullptr;
+  float* targets = target_width == 0 ? nullptr : tensors_->targets.data_ptr<float>();
   for (const std::uint32_t index : indices) {
     if (dataset.holds_floats()) {
       std::copy_n(dataset.float_sample(index), value_count, out);
@@ -42,7 +48,11 @@ void BatchBuffer::fill(const data::Dataset& dataset, std::span<const std::uint32
       for (std::size_t k = 0; k < value_count; ++k) out[k] = value_of_[pixels[k]];
     }
     out += value_count;
-    *labels++ = dataset.labels[index];
+    if (labels != nullptr) {
+      *labels++ = dataset.labels[index];
+    } else {
+      targets = std::copy_n(dataset.target(index), target_width, targets);
+    }
   }
   filled_ = indices.size();
 }
@@ -51,8 +61,8 @@ at::Tensor BatchBuffer::images() const {
   return tensors_->images.narrow(0, 0, static_cast<std::int64_t>(filled_));
 }
 
-at::Tensor BatchBuffer::labels() const {
-  return tensors_->labels.narrow(0, 0, static_cast<std::int64_t>(filled_));
+at::Tensor BatchBuffer::targets() const {
+  return tensors_->targets.narrow(0, 0, static_cast<std::int64_t>(filled_));
 }
 
 }  // namespace skiptrain::learn

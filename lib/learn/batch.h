@@ -24,14 +24,17 @@ struct Normalization {
 // Holds the memory of one minibatch, used again for the next. Not thread-safe.
 class BatchBuffer {
  public:
-  BatchBuffer(const data::ImageShape& shape, std::size_t max_batch, Normalization normalization);
+  // `target_width`: of its data sets; 0 if their samples have labels.
+  BatchBuffer(const data::ImageShape& shape, std::size_t max_batch, Normalization normalization,
+              std::uint32_t target_width = 0);
   ~BatchBuffer();
 
   // The samples at `indices`, at most max_batch, in that order.
   void fill(const data::Dataset& dataset, std::span<const std::uint32_t> indices);
 
   at::Tensor images() const;  // float32 [batch, channels, height, width]; a view, until next fill
-  at::Tensor labels() const;  // int64 [batch]; likewise
+  // int64 [batch], the labels; or float32 [batch, target_width]. Likewise.
+  at::Tensor targets() const;
 
  private:
   struct Tensors;

@@ -6,6 +6,18 @@
 
 namespace skiptrain::learn {
 
+std::string_view to_string(LossKind kind) {
+  switch (kind) {
+    case LossKind::kCrossEntropy:
+      return "cross-entropy";
+    case LossKind::kBinaryCrossEntropy:
+      return "binary-cross-entropy";
+    case LossKind::kMeanSquaredError:
+      return "mean-squared-error";
+  }
+  return "unknown";
+}
+
 at::Tensor loss_of(LossKind kind, const at::Tensor& outputs, const at::Tensor& targets,
                    OverSamples over) {
   const auto reduction = over == OverSamples::kMean ? at::Reduction::Mean : at::Reduction::Sum;

@@ -1,6 +1,8 @@
-// What training makes small, and evaluation reports: how far outputs are from their targets. Inside
-// lib/learn only. No state; may throw c10::Error.
+// What training makes small, and evaluation reports: how far outputs are from their targets.
+// Outside lib/learn only LossKind is of use. No state; may throw c10::Error.
 #pragma once
+
+#include <string_view>
 
 namespace at {
 class Tensor;
@@ -14,6 +16,9 @@ enum class LossKind {
   kBinaryCrossEntropy,  // of the logistic of each output, their mean; targets: in [0, 1]
   kMeanSquaredError,    // the mean over its outputs; targets: any numbers
 };
+
+// As config files spell them: "cross-entropy", "binary-cross-entropy", "mean-squared-error".
+std::string_view to_string(LossKind kind);
 
 enum class OverSamples { kMean, kSum };
 

@@ -61,10 +61,10 @@ Status validate(const ModelSpec& spec) {
     return fail(ErrorCode::kInvalidArgument,
                 "model \"" + spec.name + "\" is not known: must be one of " + model_names());
   }
-  if (spec.classes < 2 || spec.classes > kMaxClasses) {
-    return tl::unexpected(invalid(spec, std::to_string(spec.classes) +
-                                            " classes: must be from 2 to " +
-                                            std::to_string(kMaxClasses)));
+  if (spec.outputs < 1 || spec.outputs > kMaxOutputs) {
+    return tl::unexpected(invalid(spec, std::to_string(spec.outputs) +
+                                            " outputs: must be from 1 to " +
+                                            std::to_string(kMaxOutputs)));
   }
   const std::uint32_t side = smallest_side(architecture_of(spec));
   if (spec.input.channels < 1 || spec.input.height < side || spec.input.width < side) {

@@ -1,4 +1,4 @@
-// Names the model of a run: which of the reference models, for which images and classes.
+// Names the model of a run: which of the reference models, for which images and how many outputs.
 //
 // A value that the config fills in and that all nodes of a run agree on. The models themselves are
 // in models.cc; their parameters' names and order are those of the same model written in PyTorch.
@@ -24,7 +24,7 @@
 
 namespace skiptrain::learn {
 
-inline constexpr std::uint32_t kMaxClasses = 65'536;
+inline constexpr std::uint32_t kMaxOutputs = 65'536;
 inline constexpr std::uint32_t kMaxHiddenLayers = 16;
 inline constexpr std::uint32_t kMaxHiddenWidth = 65'536;
 // 1 GiB of float32; a mistyped width should be an error and not the end of the device's memory.
@@ -34,7 +34,7 @@ struct ModelSpec {
   std::string name = "gn-lenet";
   std::vector<std::uint32_t> hidden = {128};  // widths; mlp only
   data::ImageShape input{.channels = 1, .height = 28, .width = 28};
-  std::uint32_t classes = 10;
+  std::uint32_t outputs = 10;  // one for each class, or for each number that is learned
 };
 
 // "gn-lenet, femnist-cnn, lenet5, mlp", for messages.
@@ -42,7 +42,7 @@ std::string model_names();
 bool is_model_name(std::string_view name);
 
 // kInvalidArgument, naming what is allowed: an unknown model, an image too small for it, a width or
-// class count out of range.
+// number of outputs out of range.
 Status validate(const ModelSpec& spec);
 
 // Of a valid spec, by arithmetic alone.

@@ -19,7 +19,8 @@ class Model {
  public:
   virtual ~Model() = default;
 
-  // images: float32 [batch, channels, height, width] -> logits: float32 [batch, classes].
+  // images: float32 [batch, channels, height, width] -> float32 [batch, outputs], logits of
+  // classes.
   virtual at::Tensor forward(const at::Tensor& images) = 0;
   virtual torch::nn::Module& module() = 0;
 };

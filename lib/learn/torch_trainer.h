@@ -1,5 +1,5 @@
-// The port `Trainer` on LibTorch for one node: minibatches and cross-entropy on this node's share
-// of the data. A TrainerGroup of one worker and one node.
+// The port `Trainer` on LibTorch for one node: minibatches of this node's share of the data, and a
+// loss. A TrainerGroup of one worker and one node.
 //
 // Every round draws its minibatches from (run seed, NodeId, round) and nothing else, so a round can
 // be replayed alone and a restarted node goes on exactly as it would have; only the optimizer's
@@ -37,8 +37,8 @@ class TorchTrainer final : public ports::Trainer {
   Result<ports::TrainOutcome> train(const ports::TrainRequest& request) override {
     return trainer_->train(request);
   }
-  // Mean cross-entropy and top-1 accuracy. The subset depends on the run's seed only: every node
-  // and every round measures on the same samples.
+  // The mean loss and the metrics of the task (metrics.h). The subset depends on the run's seed
+  // only: every node and every round measures on the same samples.
   Result<ports::Evaluation> evaluate(const Parameters& parameters, std::uint64_t max_samples,
                                      std::stop_token cancel = {}) override {
     return trainer_->evaluate(parameters, max_samples, std::move(cancel));

@@ -1,5 +1,6 @@
 #include "learn/trainer_options.h"
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 #include <utility>
@@ -45,6 +46,10 @@ Status validate(const OptimizerOptions& options) {
 
 Status validate(const TrainerOptions& options) {
   if (auto model = validate(options.model); !model) return model;
+  if (options.loss == LossKind::kCrossEntropy && options.model.outputs < 2) {
+    return invalid("loss = cross-entropy: tells 2 classes or more apart, but the model has " +
+                   std::to_string(options.model.outputs) + " output");
+  }
   if (options.batch_size < 1 || options.batch_size > kMaxBatch) {
     return invalid("batch_size = " + std::to_string(options.batch_size) + ": must be from 1 to " +
                    std::to_string(kMaxBatch));
@@ -74,6 +79,29 @@ Status validate(const TrainerOptions& options) {
   return {};
 }
 
+namespace {
+
+Status validate_targets(const TrainerOptions& options, const data::Dataset& dataset,
+                        const std::string& which) {
+  if (dataset.target_width != options.model.outputs) {
+    return fail(ErrorCode::kMismatch,
+                "a sample of the " + which + " set has " + std::to_string(dataset.target_width) +
+                    " targets, but the model has " + std::to_string(options.model.outputs) +
+                    " outputs: there must be one for each");
+  }
+  if (options.loss != LossKind::kBinaryCrossEntropy) return {};
+  const auto bad = std::find_if(dataset.targets.begin(), dataset.targets.end(),
+                                [](float target) { return target < 0 || target > 1; });
+  if (bad == dataset.targets.end()) return {};
+  const auto at = static_cast<std::size_t>(bad - dataset.targets.begin());
+  return fail(ErrorCode::kInvalidArgument,
+              "target " + std::to_string(at % dataset.target_width) + " of sample " +
+                  std::to_string(at / dataset.target_width) + " of the " + which + " set is " +
+                  std::to_string(*bad) + ": must be from 0 to 1 for binary cross-entropy");
+}
+
+}  // namespace
+
 Status validate(const TrainerOptions& options, const data::Dataset& dataset, const char* which) {
   if (auto valid = dataset.validate(); !valid) return valid;
   if (dataset.size() == 0) return {};
@@ -82,11 +110,20 @@ Status validate(const TrainerOptions& options, const data::Dataset& dataset, con
                 std::string("the ") + which + " images are " + data::to_string(dataset.shape) +
                     ", but the model takes " + data::to_string(options.model.input));
   }
-  if (dataset.classes > options.model.classes) {
+  const bool takes_targets = options.loss != LossKind::kCrossEntropy;
+  if (dataset.has_targets() != takes_targets) {
+    return fail(ErrorCode::kMismatch,
+                std::string("the ") + which + " set has " +
+                    (takes_targets ? "classes, but train.loss = " : "targets, but train.loss = ") +
+                    std::string(to_string(options.loss)) +
+                    (takes_targets ? " takes numbers" : " takes classes"));
+  }
+  if (takes_targets) return validate_targets(options, dataset, which);
+  if (dataset.classes > options.model.outputs) {
     return fail(ErrorCode::kMismatch, std::string("the ") + which + " labels name " +
                                           std::to_string(dataset.classes) +
                                           " classes, but the model tells only " +
-                                          std::to_string(options.model.classes) + " apart");
+                                          std::to_string(options.model.outputs) + " apart");
   }
   return {};
 }

@@ -8,13 +8,14 @@
 #include "base/ids.h"
 #include "core/learning_rate_schedule.h"
 #include "data/dataset.h"
+#include "learn/loss.h"
 #include "learn/model_spec.h"
 #include "learn/optimizer.h"
 
 namespace skiptrain::learn {
 
 struct TrainerOptions {
-  ModelSpec model;                         // its input shape and classes must suit the data
+  ModelSpec model;                         // its input shape and outputs must suit the data
   std::uint32_t local_steps = 10;          // minibatches per train round
   std::uint32_t local_epochs = 0;          // instead: passes over the share; 0 uses local_steps
   std::uint32_t batch_size = 32;           // samples; the last minibatch of a pass may be smaller
@@ -28,6 +29,8 @@ struct TrainerOptions {
   NodeId node;                        // of a TorchTrainer; a TrainerGroup is told node by node
   double mean = 0.0;                  // a pixel becomes (value / 255 - mean) / std
   double std = 1.0;
+  LossKind loss = LossKind::kCrossEntropy;  // says also what is learned: classes, or numbers
+  std::uint32_t top_k = 5;  // of evaluations of classes, where there are more; 0: none
 };
 
 // kInvalidArgument, naming the config key and its range.
@@ -35,8 +38,9 @@ Status validate(const OptimizerOptions& options);
 Status validate(const TrainerOptions& options);
 
 // Whether the model can take these samples; `which` is "training" or "test", for the message. Any
-// model takes an empty set. kMismatch: other images, or more classes. kInvalidArgument: the data
-// set does not agree with itself.
+// model takes an empty set. kMismatch: other images, more classes, another number of targets, or
+// targets of the wrong kind for the loss. kInvalidArgument: the data set does not agree with
+// itself, or a target of binary cross-entropy is not in [0, 1].
 Status validate(const TrainerOptions& options, const data::Dataset& dataset, const char* which);
 
 }  // namespace skiptrain::learn

@@ -12,6 +12,7 @@
 #include "data/partition.h"
 #include "learn/gradient_clipping.h"
 #include "learn/loss.h"
+#include "learn/metrics.h"
 #include "learn/minibatch_sampler.h"
 #include "learn/threads.h"
 
@@ -25,13 +26,14 @@ constexpr std::size_t kEvaluationBatch = 32;
 constexpr std::uint64_t kMinibatchStream = 0x6d696e69;
 constexpr std::uint64_t kEvaluationStream = 0x6576616c;
 
-// Data sets carry classes; the other kinds need targets of another form.
-constexpr LossKind kLoss = LossKind::kCrossEntropy;
-
 using Clock = std::chrono::steady_clock;
 
 Duration since(Clock::time_point begin) {
   return std::chrono::duration_cast<Duration>(Clock::now() - begin);
+}
+
+std::uint32_t target_width(const TrainerOptions& options) {
+  return options.loss == LossKind::kCrossEntropy ? 0 : options.model.outputs;
 }
 
 // LibTorch's settings belong to the thread that computes, which need not be the one that came last.
@@ -52,7 +54,7 @@ Workspace::Workspace(const TrainingSetup& setup)
       flat_(model_->module()),
       batch_(setup.options.model.input,
              std::max<std::size_t>(setup.options.batch_size, kEvaluationBatch),
-             {setup.options.mean, setup.options.std}) {}
+             {setup.options.mean, setup.options.std}, target_width(setup.options)) {}
 
 Status Workspace::load(const Parameters& parameters, const char* what) {
   if (parameters.size() != layout().parameter_count()) {
@@ -79,7 +81,8 @@ double Workspace::step(std::span<const std::uint32_t> samples, Optimizer& optimi
                        double learning_rate) {
   batch_.fill(*setup_.train, samples);
   flat_.zero_gradients();
-  const at::Tensor loss = loss_of(kLoss, model_->forward(batch_.images()), batch_.labels());
+  const at::Tensor loss =
+      loss_of(setup_.options.loss, model_->forward(batch_.images()), batch_.targets());
   loss.backward();
   if (setup_.options.clip_norm > 0) {
     clip_gradient_norm(flat_.gradients(), flat_.trainable(), setup_.options.clip_norm);
@@ -165,24 +168,17 @@ Result<ports::Evaluation> Workspace::evaluate(const Parameters& parameters,
   const std::vector<std::uint32_t> samples = data::seeded_subset(
       population, static_cast<std::uint32_t>(std::min<std::uint64_t>(max_samples, population)),
       derive_seed({setup_.options.seed, kEvaluationStream}));
-  double loss_sum = 0;
-  std::int64_t correct = 0;
+  Metrics metrics(setup_.options, test.output_count());
   for (std::size_t begin_at = 0; begin_at < samples.size(); begin_at += kEvaluationBatch) {
     if (cancel.stop_requested()) return cancelled();
     const auto part =
         std::span(samples).subspan(begin_at, std::min(kEvaluationBatch, samples.size() - begin_at));
     batch_.fill(test, part);
-    const at::Tensor logits = model_->forward(batch_.images());
-    loss_sum += static_cast<double>(
-        loss_of(kLoss, logits, batch_.labels(), OverSamples::kSum).item<float>());
-    correct += logits.argmax(1).eq(batch_.labels()).sum().item<std::int64_t>();
+    metrics.add(model_->forward(batch_.images()), batch_.targets());
   }
-  const auto count = static_cast<double>(samples.size());
-  if (!std::isfinite(loss_sum)) {
-    return fail(ErrorCode::kNumeric, "the loss on the test set is not finite");
-  }
-  return ports::Evaluation{loss_sum / count, static_cast<double>(correct) / count, samples.size(),
-                           since(begin)};
+  auto evaluation = metrics.evaluation();
+  if (evaluation) evaluation->duration = since(begin);
+  return evaluation;
 }
 
 }  // namespace skiptrain::learn

@@ -26,7 +26,7 @@ namespace skiptrain::ports {
 
 struct StoredRound {
   core::RoundRecord record;
-  std::optional<Evaluation> evaluation;  // of the model after the round
+  std::optional<Evaluation> evaluation;  // of the model after the round; kept as its summary
 };
 
 // How the round of the open intent ended.

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <optional>
 #include <stop_token>
+#include <vector>
 
 #include "base/error.h"
 #include "base/ids.h"
@@ -31,11 +32,31 @@ struct TrainOutcome {
   Duration duration{};
 };
 
+// Of one class, or of one of several binary outputs.
+struct ClassTally {
+  std::uint64_t right = 0;    // of `samples`
+  std::uint64_t samples = 0;  // of the class; of a binary output, all
+};
+
+struct TopK {
+  std::uint32_t k = 0;
+  double accuracy = 0.0;  // how often the right class is among the k largest outputs, in [0, 1]
+};
+
+// Of a model on samples. What its task does not have is not set: an accuracy of 0 is a bad one.
 struct Evaluation {
-  double loss = 0.0;      // mean over the samples
-  double accuracy = 0.0;  // top-1, in [0, 1]
+  double loss = 0.0;  // that of training, mean over the samples; of regression the squared error
+  // In [0, 1]: top-1 of classes; of binary outputs the part of them on the right side of 1/2.
+  std::optional<double> accuracy;
   std::uint64_t samples = 0;
   Duration duration{};
+
+  std::optional<TopK> top_k;                  // of classes, where there are more than k
+  std::vector<ClassTally> per_class;          // by class, or by binary output; empty of regression
+  std::optional<double> mean_absolute_error;  // of regression; over samples and outputs
+
+  // What a history of rounds keeps: loss, accuracy and the two about the work.
+  Evaluation summary() const { return {loss, accuracy, samples, duration, {}, {}, {}}; }
 };
 
 class Trainer {

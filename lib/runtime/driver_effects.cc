@@ -149,6 +149,17 @@ void Driver::perform(const core::Commit& effect) {
   if (keeper_) keeper_->commit(record, effect.state);
 }
 
+namespace {
+
+std::string words_of(const ports::Evaluation& evaluation) {
+  const std::string loss = fmt::format("loss {:.4f}", evaluation.loss);
+  if (evaluation.accuracy) return fmt::format("accuracy {:.4f}, {}", *evaluation.accuracy, loss);
+  if (!evaluation.mean_absolute_error) return loss;
+  return fmt::format("{}, mean absolute error {:.4f}", loss, *evaluation.mean_absolute_error);
+}
+
+}  // namespace
+
 // One may wait for the compute thread: rounds may be faster than it for long, and each holds a
 // model. A newer one takes its place; the last of a run is the newest there will be.
 void Driver::perform(const core::Evaluate& evaluation) {
@@ -173,12 +184,12 @@ void Driver::perform(const core::Evaluate& evaluation) {
     }
     if (effect.after > Round(0)) {
       const Round round(effect.after.value() - 1);
-      history_.attach(round, evaluated->evaluation);
-      if (const auto keeper = this->keeper()) keeper->save_evaluation(round, evaluated->evaluation);
+      const ports::Evaluation kept = evaluated->evaluation.summary();
+      history_.attach(round, kept);
+      if (const auto keeper = this->keeper()) keeper->save_evaluation(round, kept);
     }
-    spdlog::info("after {} rounds: accuracy {:.4f}, loss {:.4f} on {} samples",
-                 effect.after.value(), evaluated->evaluation.accuracy, evaluated->evaluation.loss,
-                 evaluated->evaluation.samples);
+    spdlog::info("after {} rounds: {} on {} samples", effect.after.value(),
+                 words_of(evaluated->evaluation), evaluated->evaluation.samples);
   });
 }
 

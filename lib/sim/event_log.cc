@@ -192,11 +192,11 @@ void EventLog::node_stepped(Position position, const core::Node&, const core::Ev
 
 void EventLog::node_evaluated(Position position, Instant asked, const core::Evaluate& evaluate,
                               const Result<ports::Evaluation>& result) {
-  line(asked,
-       "node " + std::to_string(position) + " evaluated x(" + to_string(evaluate.after) + ") " +
-           hash_of(evaluate.parameters) +
-           (result ? " loss " + number(result->loss) + " accuracy " + number(result->accuracy)
-                   : " failed: " + result.error().message));
+  line(asked, "node " + std::to_string(position) + " evaluated x(" + to_string(evaluate.after) +
+                  ") " + hash_of(evaluate.parameters) +
+                  (result ? " loss " + number(result->loss) +
+                                (result->accuracy ? " accuracy " + number(*result->accuracy) : "")
+                          : " failed: " + result.error().message));
 }
 
 void EventLog::fault_struck(Instant now, const FaultKind& fault) {

@@ -55,8 +55,7 @@ class QuadraticProblem {
   ParametersPtr initial_;  // zeros
 };
 
-// Evaluation gives the global loss, and as accuracy optimal_loss / loss: 1 at the optimum, falling
-// to 0 as the loss grows. (1 if both are 0.)
+// Evaluation gives the global loss; there is no accuracy.
 class QuadraticTrainer : public ports::Trainer {
  public:
   QuadraticTrainer(std::shared_ptr<const QuadraticProblem> problem, std::size_t position,

@@ -80,7 +80,7 @@ CREATE TABLE round (
   consensus_distance REAL,
   caught_up INTEGER NOT NULL,
   test_loss REAL,
-  accuracy REAL,
+  accuracy REAL,                  -- NULL: the task has none
   test_samples INTEGER,           -- NULL: not evaluated
   test_ns INTEGER,
   PRIMARY KEY (run, round)
@@ -172,13 +172,14 @@ void put_round(SQLite::Database& db, std::int64_t run, const ports::StoredRound&
   if (stored.evaluation) put_evaluation(db, run, r.round, *stored.evaluation);
 }
 
+// Its summary alone; a parameter that is not bound is NULL.
 void put_evaluation(SQLite::Database& db, std::int64_t run, Round round,
                     const ports::Evaluation& evaluation) {
   SQLite::Statement update(db,
                            "UPDATE round SET test_loss = ?, accuracy = ?, test_samples = ?, "
                            "test_ns = ? WHERE run = ? AND round = ?");
   update.bind(1, evaluation.loss);
-  update.bind(2, evaluation.accuracy);
+  if (evaluation.accuracy) update.bind(2, *evaluation.accuracy);
   update.bind(3, to_sql(evaluation.samples));
   update.bind(4, static_cast<std::int64_t>(evaluation.duration.count()));
   update.bind(5, run);
@@ -214,9 +215,13 @@ std::vector<ports::StoredRound> rounds(SQLite::Database& db, std::int64_t run) {
     r.consensus_distance = number(next());
     r.caught_up = next().getInt() != 0;
     const double test_loss = number(next());
-    const double accuracy = number(next());
+    const auto accuracy = next();
     if (const auto samples = next(); !samples.isNull()) {
-      stored.evaluation = {test_loss, accuracy, from_sql(samples), Duration(next().getInt64())};
+      ports::Evaluation& evaluation = stored.evaluation.emplace();
+      evaluation.loss = test_loss;
+      if (!accuracy.isNull()) evaluation.accuracy = accuracy.getDouble();
+      evaluation.samples = from_sql(samples);
+      evaluation.duration = Duration(next().getInt64());
     }
   }
   return result;

@@ -39,11 +39,11 @@ inline double median(std::vector<double> values) {
 
 inline data::Dataset noise(const ModelSpec& model, std::uint32_t count) {
   Rng rng(1);
-  data::Dataset dataset{model.input, model.classes, {}, {}};
+  data::Dataset dataset{model.input, model.outputs, {}, {}};
   dataset.pixels.resize(count * model.input.value_count());
   dataset.labels.resize(count);
   for (auto& pixel : dataset.pixels) pixel = static_cast<std::uint8_t>(rng.next() >> 56);
-  for (auto& label : dataset.labels) label = static_cast<std::uint8_t>(rng.below(model.classes));
+  for (auto& label : dataset.labels) label = static_cast<std::uint8_t>(rng.below(model.outputs));
   return dataset;
 }
 

@@ -42,9 +42,9 @@ T value_or_die(Result<T> result) {
 
 data::Dataset noise(const learn::ModelSpec& spec) {
   Rng rng(kSeed);
-  data::Dataset dataset{spec.input, spec.classes, {}, {}};
+  data::Dataset dataset{spec.input, spec.outputs, {}, {}};
   for (std::uint32_t i = 0; i < kSamples; ++i) {
-    dataset.labels.push_back(static_cast<std::uint8_t>(rng.below(spec.classes)));
+    dataset.labels.push_back(static_cast<std::uint8_t>(rng.below(spec.outputs)));
     for (std::size_t k = 0; k < spec.input.value_count(); ++k) {
       dataset.pixels.push_back(static_cast<std::uint8_t>(rng.below(256)));
     }
@@ -91,7 +91,7 @@ learn::ModelSpec parse_spec(char** argv) {
                   &spec.input.width) != 3) {
     die("bad image shape");
   }
-  spec.classes = static_cast<std::uint32_t>(std::atoi(argv[4]));
+  spec.outputs = static_cast<std::uint32_t>(std::atoi(argv[4]));
   return spec;
 }
 
@@ -113,7 +113,7 @@ int run(int argc, char** argv) {
     const auto file =
         value_or_die(store::read_safetensors(folder + "/foreign.safetensors", &trainer->layout()));
     const auto evaluation = value_or_die(trainer->evaluate(*file.parameters, 0));
-    std::printf("%.9g %.9g\n", evaluation.loss, evaluation.accuracy);
+    std::printf("%.9g %.9g\n", evaluation.loss, evaluation.accuracy.value());
     return 0;
   }
   write_forward(spec, dataset, folder);

@@ -15,6 +15,7 @@
 namespace skiptrain::ctl {
 namespace {
 
+using testing::ContainsRegex;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
@@ -236,6 +237,47 @@ TEST_F(CommandTest, SteeringIsOneCallEach) {
 TEST_F(CommandTest, EvalShowsAccuracy) {
   EXPECT_THAT(ask({"eval"}).out, HasSubstr("62.50 %"));
   EXPECT_EQ(ask({"eval", "--samples", "10", "-o", "json"}).json()["samples"], 10);
+}
+
+TEST_F(CommandTest, EvalShowsWhatTheTaskHas) {
+  node.evaluation.mutable_top_k()->set_k(3);
+  node.evaluation.mutable_top_k()->set_accuracy(0.875);
+  for (const auto& [right, samples] : {std::pair(3, 4), std::pair(0, 0)}) {
+    auto& tally = *node.evaluation.add_per_class();
+    tally.set_right(right);
+    tally.set_samples(samples);
+  }
+  const std::string classes = ask({"eval"}).out;
+  EXPECT_THAT(classes, ContainsRegex("top-3 accuracy +87.50 %"));
+  EXPECT_THAT(classes, Not(HasSubstr("75.00 %")));
+  const std::string per_class = ask({"eval", "--per-class"}).out;
+  EXPECT_THAT(per_class, ContainsRegex("62.50 %"));
+  EXPECT_THAT(per_class, ContainsRegex("0 +3 +4 +75.00 %"));
+  EXPECT_THAT(per_class, ContainsRegex("1 +0 +0 +-"));
+  const Json json = ask({"eval", "-o", "json"}).json();
+  EXPECT_EQ(json["top_k"]["k"], 3);
+  EXPECT_EQ(json["per_class"][0]["right"], 3);
+  EXPECT_TRUE(json["mean_absolute_error"].is_null());
+}
+
+TEST_F(CommandTest, OfNumbersThereIsNoAccuracy) {
+  node.evaluation.clear_accuracy();
+  node.evaluation.set_mean_absolute_error(0.75);
+  const std::string numbers = ask({"eval"}).out;
+  EXPECT_THAT(numbers, ContainsRegex("mean squared error +1.2500"));
+  EXPECT_THAT(numbers, ContainsRegex("mean absolute error +0.7500"));
+  EXPECT_THAT(numbers, Not(HasSubstr("accuracy")));
+  EXPECT_TRUE(ask({"eval", "-o", "json"}).json()["accuracy"].is_null());
+  EXPECT_THAT(ask({"eval", "--per-class"}).out, HasSubstr("none: this run learns numbers"));
+  *node.status.mutable_last_evaluation() = node.evaluation;
+  const std::string status = ask({"status"}).out;
+  EXPECT_THAT(status, HasSubstr("loss 1.2500, mean absolute error 0.7500, after 12 rounds"));
+  EXPECT_THAT(status, Not(HasSubstr("accuracy")));
+  EXPECT_THAT(ask({"watch", "--count", "1"}).out, HasSubstr("  test loss 1.2500  "));
+  auto& round = node.rounds.emplace_back();
+  round.set_round(11);
+  round.set_test_loss(1.5);
+  EXPECT_THAT(ask({"rounds"}).out, HasSubstr("loss 1.5000"));
 }
 
 TEST_F(CommandTest, ModelExportWritesAWholeFileOrNone) {

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 #include <set>
+#include <sstream>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -324,6 +325,27 @@ TEST(SummaryTest, ConsensusDistanceIsTheRootMeanSquareOverNodes) {
   // Mean 2; distances 2, 2 and 0.
   EXPECT_DOUBLE_EQ(distance({{0.0F}, {4.0F}, {2.0F}}), std::sqrt(8.0 / 3.0));
   EXPECT_DOUBLE_EQ(consensus_distance({}), 0.0);
+}
+
+TEST(SummaryTest, WithoutAnAccuracyTheLossIsTheResult) {
+  RunSummary summary;
+  for (const double loss : {0.25, 0.75}) {
+    NodeSummary& node = summary.nodes.emplace_back();
+    node.test_loss = loss;
+    node.test_accuracy = std::nan("");
+  }
+  const auto printed = [&] {
+    std::ostringstream out;
+    std::ostringstream err;
+    Screen screen{out, err};
+    print_totals(summary, screen);
+    return out.str();
+  };
+  EXPECT_THAT(printed(), testing::ContainsRegex("test loss +mean 0.5000, std 0.2500, from 0.2500"));
+  EXPECT_THAT(printed(), testing::Not(HasSubstr("accuracy")));
+  EXPECT_TRUE(to_json(summary)["test_accuracy"]["mean"].is_null());
+  for (NodeSummary& node : summary.nodes) node.test_accuracy = 0.5;
+  EXPECT_THAT(printed(), testing::ContainsRegex("accuracy +mean 50.00 %"));
 }
 
 TEST(SummaryTest, EnergySavedIsAgainstTrainingInEveryRound) {

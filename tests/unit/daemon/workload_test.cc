@@ -28,6 +28,26 @@ TEST(TrainerOptionsTest, SgdIsToldItsMomentum) {
   EXPECT_EQ(options.lr_schedule.factor(Round(79)), 1.0);
 }
 
+TEST(TrainerOptionsTest, ALossOnNumbersTakesAsManyOutputsAsThereAreTargets) {
+  EXPECT_EQ(options_of("").loss, learn::LossKind::kCrossEntropy);
+  EXPECT_EQ(options_of("").top_k, 5u);
+  const std::string files = "train_images = \"ti\"";
+  const std::string text = edited("name = \"gn-lenet\"", "name = \"femnist-cnn\"",
+                                  edited(files, "format = \"npy\"\n" + files)) +
+                           "[train]\nloss = \"";
+  const auto squared = parse(text + "mean-squared-error\"\n");
+  ASSERT_TRUE(squared) << squared.error().message;
+  const auto options = trainer_options(*squared, kInput, 3);
+  EXPECT_EQ(options.loss, learn::LossKind::kMeanSquaredError);
+  EXPECT_EQ(options.model.outputs, 3u);
+  const auto binary = parse(text + "binary-cross-entropy\"\n");
+  ASSERT_TRUE(binary) << binary.error().message;
+  EXPECT_EQ(trainer_options(*binary, kInput, 3).loss, learn::LossKind::kBinaryCrossEntropy);
+  const auto classes = parse(text + "cross-entropy\"\n");
+  ASSERT_TRUE(classes) << classes.error().message;
+  EXPECT_EQ(trainer_options(*classes, kInput, 3).model.outputs, 62u);
+}
+
 TEST(TrainerOptionsTest, AdamIsToldItsMeans) {
   const auto options = options_of(
       "optimizer = \"adam\"\nbeta1 = 0.8\nbeta2 = 0.99\nepsilon = 1e-6\n"

@@ -26,8 +26,9 @@ class ArrayLoaderTest : public DataFilesTest {
             load_npz({path("a.npz"), "x", "y"}, options)};
   }
   void expect_refused(const ByteString& features, const ByteString& labels, ErrorCode code,
-                      const std::string& file, const std::string& part) const {
-    const auto sets = load_both(features, labels);
+                      const std::string& file, const std::string& part,
+                      const LoadOptions& options = {}) const {
+    const auto sets = load_both(features, labels, options);
     for (const bool is_npz : {false, true}) {
       ASSERT_FALSE(sets[is_npz]) << part;
       const Error& error = sets[is_npz].error();
@@ -160,6 +161,89 @@ TEST_F(ArrayLoaderTest, RefusesShapesThatAreNoSamples) {
                  "x.npy", "channels, which come before height and width");
   expect_refused(npy_floats("(3, 1)", {1, 2, 3}), labels, ErrorCode::kMismatch, "x.npy",
                  "holds 3 samples, but");
+}
+
+TEST_F(ArrayLoaderTest, TargetsAreNumbersOfAnyTypeAndWidth) {
+  const ByteString features = npy_floats("(2, 1)", {1, 2});
+  struct Case {
+    ByteString array;
+    std::uint32_t width;
+    std::vector<float> targets;
+  };
+  const Case cases[] = {
+      {npy_floats("(2,)", {0.5, -7}), 1, {0.5, -7}},
+      {npy_floats("(2, 3)", {1, 2, 3, 4, 5, 1e30f}), 3, {1, 2, 3, 4, 5, 1e30f}},
+      {npy_file(npy_header("<f8", "(2, 1)"), little_endian<double>({.25, 2})), 1, {.25, 2}},
+      {npy_integers("(2, 2)", {0, -1, 70'000, 1}), 2, {0, -1, 70'000, 1}}};
+  for (const Case& one : cases) {
+    for (const auto& set : load_both(features, one.array, {.targets = TargetKind::kValues})) {
+      ASSERT_TRUE(set) << set.error().message;
+      EXPECT_TRUE(set->validate());
+      EXPECT_EQ(set->size(), 2u);
+      EXPECT_EQ(set->target_width, one.width);
+      EXPECT_EQ(set->targets, one.targets);
+      EXPECT_THAT(set->labels, IsEmpty());
+      EXPECT_EQ(set->classes, 0u);
+      EXPECT_EQ(set->output_count(), one.width);
+    }
+  }
+}
+
+TEST_F(ArrayLoaderTest, TargetsStayBesideTheirSamples) {
+  std::vector<float> values;
+  std::vector<float> targets;
+  for (int i = 0; i < 100; ++i) {
+    values.push_back(static_cast<float>(i));
+    targets.insert(targets.end(), {static_cast<float>(2 * i), static_cast<float>(-i)});
+  }
+  std::vector<int> seen(100);
+  for (std::uint32_t position = 0; position < 3; ++position) {
+    const auto sets =
+        load_both(npy_floats("(100, 1)", values), npy_floats("(100, 2)", targets),
+                  {.partition = Iid{}, .seat = {position, 3, 5}, .targets = TargetKind::kValues});
+    for (const auto& set : sets) {
+      ASSERT_TRUE(set) << set.error().message;
+      for (std::size_t i = 0; i < set->size(); ++i) {
+        const float number = set->float_sample(i)[0];
+        EXPECT_EQ(set->target(i)[0], 2 * number);
+        EXPECT_EQ(set->target(i)[1], -number);
+        ++seen[static_cast<std::size_t>(number)];
+      }
+    }
+  }
+  EXPECT_THAT(seen, Each(2)) << "once by either way in";
+}
+
+TEST_F(ArrayLoaderTest, RefusesTargetsThatAreNone) {
+  const ByteString features = npy_floats("(2, 1)", {1, 2});
+  const LoadOptions values{.targets = TargetKind::kValues};
+  const LoadOptions fractions{.targets = TargetKind::kFractions};
+  expect_refused(features, npy_floats("(2, 2)", {0, 1, NAN, 0}), ErrorCode::kNumeric, "y.npy",
+                 "row 1: column 0: target nan: must be a finite number", values);
+  expect_refused(features, npy_floats("(2,)", {0, 1.5}), ErrorCode::kInvalidArgument, "y.npy",
+                 "row 1: column 0: target 1.500000: must be from 0 to 1", fractions);
+  expect_refused(features, npy_integers("(2, 2)", {0, -1, 1, 1}), ErrorCode::kInvalidArgument,
+                 "y.npy", "row 0: column 1: target -1", fractions);
+  expect_refused(features, npy_floats("(2, 1, 1)", {0, 1}), ErrorCode::kInvalidArgument, "y.npy",
+                 "must be of shape (n,) or (n, width)", values);
+  expect_refused(features, npy_floats("(2, 0)", {}), ErrorCode::kResourceExhausted, "y.npy",
+                 "of 1 to 65536 values", values);
+  expect_refused(npy_floats("(0, 1)", {}), npy_floats("(0,)", {}), ErrorCode::kInvalidArgument,
+                 "y.npy", "holds no labels", values);
+  expect_refused(npy_floats("(3, 1)", {1, 2, 3}), npy_floats("(2,)", {0, 1}), ErrorCode::kMismatch,
+                 "x.npy", "holds 3 samples, but", values);
+}
+
+TEST_F(ArrayLoaderTest, TargetsAreNotDealtByClass) {
+  const auto sets =
+      load_both(npy_floats("(2, 1)", {1, 2}), npy_floats("(2,)", {0, 1}),
+                {.partition = LabelShards{1}, .seat = {0, 2, 1}, .targets = TargetKind::kValues});
+  for (const auto& set : sets) {
+    ASSERT_FALSE(set);
+    EXPECT_EQ(set.error().code, ErrorCode::kInvalidArgument);
+    EXPECT_THAT(set.error().message, HasSubstr("partition shards:1 deals by class"));
+    EXPECT_THAT(set.error().message, HasSubstr("must be iid or all"));
+  }
 }
 
 TEST_F(ArrayLoaderTest, NamesAMissingArray) {

@@ -18,10 +18,10 @@ class CsvLoaderTest : public DataFilesTest {
     return write(name, ByteString(text.begin(), text.end()));
   }
   CsvSet set(const std::string& train, const std::string& test) const {
-    return {{csv("train.csv", train), csv("test.csv", test)}, "y"};
+    return {{csv("train.csv", train), csv("test.csv", test)}, "y", {}};
   }
-  std::string refusal(const CsvSet& set, ErrorCode code) const {
-    const auto loaded = load_csv(set, set.files[0]);
+  std::string refusal(const CsvSet& set, ErrorCode code, const LoadOptions& options = {}) const {
+    const auto loaded = load_csv(set, set.files[0], options);
     EXPECT_FALSE(loaded);
     if (loaded) return "";
     EXPECT_EQ(loaded.error().code, code) << loaded.error().message;
@@ -96,6 +96,55 @@ TEST_F(CsvLoaderTest, RefusesMoreFeaturesThanASampleMayHave) {
   const std::string text = header + "\n" + row + "\n";
   EXPECT_THAT(refusal(set(text, text), ErrorCode::kResourceExhausted),
               HasSubstr("4097 features: must be from 1 to 4096"));
+}
+
+TEST_F(CsvLoaderTest, ColumnsOfNumbersAreTargets) {
+  CsvSet both = set("a,y,b,z\n1,0.5,3,-2\n4,7,5,1e3\n", "a,y,b,z\n6,9,7,0\n");
+  const LoadOptions values{.targets = TargetKind::kValues};
+  const auto one = load_csv(both, both.files[0], values);
+  ASSERT_TRUE(one) << one.error().message;
+  EXPECT_TRUE(one->validate());
+  EXPECT_THAT(one->features, ElementsAre(1, 3, -2, 4, 5, 1000)) << "the label column is learned";
+  EXPECT_THAT(one->targets, ElementsAre(0.5, 7));
+  EXPECT_EQ(one->target_width, 1u);
+  both.target_columns = {"z", "y"};
+  const auto two = load_csv(both, both.files[0], values);
+  ASSERT_TRUE(two) << two.error().message;
+  EXPECT_TRUE(two->validate());
+  EXPECT_EQ(two->shape, (ImageShape{1, 1, 2}));
+  EXPECT_THAT(two->features, ElementsAre(1, 3, 4, 5));
+  EXPECT_THAT(two->targets, ElementsAre(-2, 0.5, 1000, 7)) << "in the order of target_columns";
+  EXPECT_EQ(two->size(), 2u);
+  const auto last = load_csv(both, both.files[0],
+                             {.partition = Iid{}, .seat = {0, 2, 1}, .targets = values.targets});
+  ASSERT_TRUE(last) << last.error().message;
+  ASSERT_EQ(last->size(), 1u);
+  EXPECT_EQ(last->target(0)[0], last->features[0] == 1 ? -2 : 1000);
+}
+
+TEST_F(CsvLoaderTest, RefusesTargetsThatAreNone) {
+  const LoadOptions values{.targets = TargetKind::kValues};
+  const LoadOptions fractions{.targets = TargetKind::kFractions};
+  const std::string good = "a,y\n1,0\n";
+  EXPECT_THAT(refusal(set("a,y\n1,0\n2,nan\n", good), ErrorCode::kNumeric, values),
+              HasSubstr("train.csv:3: column \"y\": \"nan\": must be a finite number"));
+  EXPECT_THAT(refusal(set("a,y\n1,cat\n", good), ErrorCode::kInvalidArgument, values),
+              HasSubstr("train.csv:2: column \"y\": \"cat\": must be a number"));
+  EXPECT_THAT(refusal(set("a,y\n1,1.5\n", good), ErrorCode::kInvalidArgument, fractions),
+              HasSubstr("train.csv:2: column \"y\": \"1.5\": must be from 0 to 1"));
+  EXPECT_THAT(refusal(set("a,y\n", good), ErrorCode::kInvalidArgument, values),
+              HasSubstr("holds no rows"));
+  EXPECT_THAT(refusal(set("a,y\n1,0\n", "b,y\n1,0\n"), ErrorCode::kMismatch, values),
+              HasSubstr("test.csv:1: feature 1 is \"b\", but \"a\""));
+  CsvSet several = set(good, good);
+  several.target_columns = {"y", "z"};
+  EXPECT_THAT(refusal(several, ErrorCode::kNotFound, values),
+              HasSubstr("there is no column \"z\" for the targets; there are \"a\", \"y\""));
+  several.target_columns = {"y", "y"};
+  EXPECT_THAT(refusal(several, ErrorCode::kInvalidArgument, values), HasSubstr("asked for twice"));
+  several.target_columns = {"y", "a"};
+  EXPECT_THAT(refusal(several, ErrorCode::kInvalidArgument, values),
+              HasSubstr("there must be a column of features beside \"y\", \"a\""));
 }
 
 TEST_F(CsvLoaderTest, PassesTheReadersErrorsOn) {

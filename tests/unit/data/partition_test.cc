@@ -169,6 +169,31 @@ TEST(IndicesForTest, RefusesASeatOutsideTheRun) {
   EXPECT_FALSE(indices_for(Iid{}, mixed_labels(30, 2), {0, 0, 1}));
 }
 
+TEST(IndicesForTest, SamplesWithoutClassesAreDealtAlike) {
+  for (std::uint32_t position = 0; position < 3; ++position) {
+    const Seat seat{position, 3, 9};
+    const auto share = indices_for(Iid{}, std::uint64_t{50}, seat);
+    ASSERT_TRUE(share) << share.error().message;
+    EXPECT_EQ(*share, share_of(Iid{}, mixed_labels(50, 4), seat));
+    const auto all = indices_for(AllSamples{}, std::uint64_t{50}, seat);
+    ASSERT_TRUE(all) << all.error().message;
+    EXPECT_EQ(all->size(), 50u);
+  }
+  EXPECT_FALSE(indices_for(Iid{}, std::uint64_t{50}, {3, 3, 9}));
+  EXPECT_FALSE(indices_for(Iid{}, std::uint64_t{2}, {2, 3, 9})) << "an empty share";
+}
+
+TEST(IndicesForTest, SamplesWithoutClassesAreNotDealtByClass) {
+  for (const Partition& partition : {Partition(LabelShards{1}), Partition(Dirichlet{1.0})}) {
+    const auto share = indices_for(partition, std::uint64_t{50}, {0, 3, 9});
+    ASSERT_FALSE(share);
+    EXPECT_EQ(share.error().code, ErrorCode::kInvalidArgument);
+    EXPECT_THAT(share.error().message,
+                HasSubstr("partition " + to_string(partition) + " deals by class"));
+    EXPECT_THAT(share.error().message, HasSubstr("must be iid or all"));
+  }
+}
+
 TEST(IndicesForTest, AllGivesEverybodyEverything) {
   EXPECT_EQ(share_of(AllSamples{}, mixed_labels(3, 2), {1, 4, 7}),
             (std::vector<std::uint32_t>{0, 1, 2}));

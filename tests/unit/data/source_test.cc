@@ -118,6 +118,25 @@ TEST_F(SourceTest, TakesOtherFilesArraysAndColumnsThanTheUsual) {
   EXPECT_EQ(load(csv, Part::kTrain)->labels.front(), 6);
 }
 
+TEST_F(SourceTest, LearnsOtherColumnsThanTheLabel) {
+  const std::string text = "a,y,z\n1,6,7\n";
+  const std::string file = write("own.csv", ByteString(text.begin(), text.end()));
+  const Source csv{
+      .format = Format::kCsv, .train_file = file, .test_file = file, .target_columns = {"z"}};
+  const auto set = load(csv, Part::kTest, {.targets = TargetKind::kValues});
+  ASSERT_TRUE(set) << set.error().message;
+  EXPECT_EQ(set->targets, std::vector<float>{7});
+}
+
+TEST_F(SourceTest, OfFormatsWithClassesAloneNumbersAreRefused) {
+  write_cifar10(folder(), 4);
+  const auto set = load(*find_source(folder()), Part::kTrain, {.targets = TargetKind::kValues});
+  ASSERT_FALSE(set);
+  EXPECT_EQ(set.error().code, ErrorCode::kInvalidArgument);
+  EXPECT_THAT(set.error().message,
+              HasSubstr("format cifar-10 hold classes: for other targets the format must be npy"));
+}
+
 TEST_F(SourceTest, PassesTheShareOn) {
   write_cifar10(folder(), 4);
   const auto share = load(*find_source(folder()), Part::kTrain,

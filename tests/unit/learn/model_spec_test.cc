@@ -19,23 +19,23 @@ std::uint64_t count_of(const ModelSpec& spec) {
 }
 
 TEST(ModelSpecTest, ReferenceModelsHaveThePublishedParameterCounts) {
-  EXPECT_EQ(count_of({.name = "gn-lenet", .input = {3, 32, 32}, .classes = 10}), 89'834u);
-  EXPECT_EQ(count_of({.name = "gn-lenet", .input = {1, 28, 28}, .classes = 10}), 83'754u);
-  EXPECT_EQ(count_of({.name = "femnist-cnn", .input = {1, 28, 28}, .classes = 62}), 1'690'046u);
+  EXPECT_EQ(count_of({.name = "gn-lenet", .input = {3, 32, 32}, .outputs = 10}), 89'834u);
+  EXPECT_EQ(count_of({.name = "gn-lenet", .input = {1, 28, 28}, .outputs = 10}), 83'754u);
+  EXPECT_EQ(count_of({.name = "femnist-cnn", .input = {1, 28, 28}, .outputs = 62}), 1'690'046u);
   // LeCun et al. 1998, fully connected form, on images padded to 32x32.
-  EXPECT_EQ(count_of({.name = "lenet5", .input = {1, 28, 28}, .classes = 10}), 61'706u);
-  EXPECT_EQ(count_of({.name = "lenet5", .input = {3, 32, 32}, .classes = 10}), 62'006u);
-  EXPECT_EQ(count_of({.name = "mlp", .hidden = {128}, .input = {1, 28, 28}, .classes = 10}),
+  EXPECT_EQ(count_of({.name = "lenet5", .input = {1, 28, 28}, .outputs = 10}), 61'706u);
+  EXPECT_EQ(count_of({.name = "lenet5", .input = {3, 32, 32}, .outputs = 10}), 62'006u);
+  EXPECT_EQ(count_of({.name = "mlp", .hidden = {128}, .input = {1, 28, 28}, .outputs = 10}),
             784u * 128 + 128 + 128 * 10 + 10);
 }
 
 TEST(ModelSpecTest, CountsHoldForOddAndSmallImages) {
-  count_of({.name = "gn-lenet", .input = {2, 9, 31}, .classes = 3});
-  count_of({.name = "gn-lenet", .input = {1, 8, 8}, .classes = 2});
-  count_of({.name = "femnist-cnn", .input = {3, 5, 4}, .classes = 7});
-  count_of({.name = "lenet5", .input = {1, 12, 45}, .classes = 5});
-  count_of({.name = "mlp", .hidden = {}, .input = {1, 1, 1}, .classes = 2});
-  count_of({.name = "mlp", .hidden = {5, 1, 7}, .input = {3, 2, 2}, .classes = 4});
+  count_of({.name = "gn-lenet", .input = {2, 9, 31}, .outputs = 3});
+  count_of({.name = "gn-lenet", .input = {1, 8, 8}, .outputs = 2});
+  count_of({.name = "femnist-cnn", .input = {3, 5, 4}, .outputs = 7});
+  count_of({.name = "lenet5", .input = {1, 12, 45}, .outputs = 5});
+  count_of({.name = "mlp", .hidden = {}, .input = {1, 1, 1}, .outputs = 2});
+  count_of({.name = "mlp", .hidden = {5, 1, 7}, .input = {3, 2, 2}, .outputs = 4});
 }
 
 TEST(ModelSpecTest, TensorsAreNamedAsInPyTorch) {
@@ -55,8 +55,8 @@ TEST(ModelSpecTest, RefusesWhatCannotBeBuilt) {
     std::string part;
   } cases[] = {
       {{.name = "resnet"}, "gn-lenet, femnist-cnn, lenet5, mlp"},
-      {{.name = "gn-lenet", .classes = 1}, "from 2 to"},
-      {{.name = "gn-lenet", .classes = kMaxClasses + 1}, "from 2 to"},
+      {{.name = "gn-lenet", .outputs = 0}, "0 outputs: must be from 1 to"},
+      {{.name = "gn-lenet", .outputs = kMaxOutputs + 1}, "from 1 to"},
       {{.name = "gn-lenet", .input = {1, 7, 28}}, "too small"},
       {{.name = "lenet5", .input = {1, 28, 11}}, "too small"},
       {{.name = "femnist-cnn", .input = {0, 28, 28}}, "too small"},

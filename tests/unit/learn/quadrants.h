@@ -36,7 +36,7 @@ inline data::Dataset quadrants(std::size_t count, std::uint64_t seed,
 
 inline TrainerOptions quadrant_options(const std::string& model = "mlp") {
   TrainerOptions options;
-  options.model = {.name = model, .hidden = {16}, .input = {1, 12, 12}, .classes = 4};
+  options.model = {.name = model, .hidden = {16}, .input = {1, 12, 12}, .outputs = 4};
   options.local_steps = 5;
   options.batch_size = 8;
   options.lr = 0.05;

@@ -90,7 +90,7 @@ TEST(TorchTrainerTest, FloatsAreLearnedAsTheyAre) {
 
 TEST(TorchTrainerTest, LabelsMayBeLargerThanAByte) {
   TrainerOptions options = quadrant_options();
-  options.model.classes = 300;
+  options.model.outputs = 300;
   options.local_steps = 200;
   options.lr = 0.1;
   data::Dataset train_set = quadrants(100, 1);
@@ -328,7 +328,7 @@ TEST(TorchTrainerTest, EvaluationIsMeanCrossEntropyAndTopOneAccuracy) {
   ASSERT_TRUE(evaluation);
   const data::Dataset test = quadrants(100, 2);
   const auto twos = static_cast<double>(std::count(test.labels.begin(), test.labels.end(), 2));
-  EXPECT_DOUBLE_EQ(evaluation->accuracy, twos / 100);
+  EXPECT_DOUBLE_EQ(evaluation->accuracy.value(), twos / 100);
   const double partition_function = std::log(3 + std::exp(1.0));
   EXPECT_NEAR(evaluation->loss, partition_function - twos / 100, 1e-6);
 }
@@ -347,7 +347,7 @@ TEST(TorchTrainerTest, WithoutDataItSaysSo) {
 
 TEST(TorchTrainerTest, RefusesDataThatDoesNotSuitTheModel) {
   TrainerOptions small = quadrant_options();
-  small.model.classes = 3;
+  small.model.outputs = 3;
   const auto classes = TorchTrainer::create(small, quadrants(5, 1), quadrants(5, 1));
   ASSERT_FALSE(classes);
   EXPECT_EQ(classes.error().code, ErrorCode::kMismatch);

@@ -394,7 +394,7 @@ TEST(TrainerGroupTest, RefusesBadSizesOptionsAndData) {
   options.lr = 0;
   EXPECT_THAT(refused(options, {}), HasSubstr("train.lr"));
   options = quadrant_options();
-  options.model.classes = 3;
+  options.model.outputs = 3;
   EXPECT_THAT(refused(options, {}), HasSubstr("training labels name 4 classes"));
 }
 

@@ -32,7 +32,7 @@ TEST(HistoryTest, AttachesAnEvaluationToItsRound) {
   history.append(record(8));
   history.attach(Round(7), {.loss = 1, .accuracy = 0.75, .samples = 10});
   history.attach(Round(99), {});
-  EXPECT_DOUBLE_EQ(history.newest(0).at(0).evaluation->accuracy, 0.75);
+  EXPECT_EQ(history.newest(0).at(0).evaluation->accuracy, 0.75);
   EXPECT_FALSE(history.newest(0).at(1).evaluation.has_value());
 }
 

@@ -199,7 +199,7 @@ struct EvaluationNotes : Observer {
   void node_evaluated(Position position, Instant when, const core::Evaluate& evaluate,
                       const Result<ports::Evaluation>& result) override {
     ASSERT_TRUE(result);
-    EXPECT_GT(result->accuracy, 0.0);
+    EXPECT_GT(result->loss, 0.0);
     after[position].push_back(evaluate.after.value());
     asked.push_back(when);
     finals += evaluate.final ? 1 : 0;

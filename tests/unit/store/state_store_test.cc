@@ -2,6 +2,7 @@
 #include "store/state_store.h"
 
 #include <cerrno>
+#include <optional>
 #include <random>
 
 #include <gtest/gtest.h>
@@ -56,6 +57,35 @@ void expect_refused(FaultDisk& disk, const StoreOptions& options, ErrorCode code
   ASSERT_FALSE(store);
   EXPECT_EQ(store.error().code, code);
   EXPECT_NE(store.error().message.find(words), std::string::npos) << store.error().message;
+}
+
+TEST(StateStoreTest, AnEvaluationKeepsItsLossAndTheAccuracyIfItHasOne) {
+  FaultDisk disk;
+  leave_run(disk, {Round(0), Round(1), Round(2)});
+  {
+    auto store = opened(disk);
+    ASSERT_TRUE(store->open_run(crash_run()));
+    ASSERT_TRUE(store->load_model(crash_layout()));
+    ports::Evaluation of_classes{0.5, 0.75, 10, Duration(7)};
+    ASSERT_TRUE(store->save_evaluation(Round(0), of_classes));
+    ports::Evaluation of_numbers{0.25, std::nullopt, 20, Duration(8)};
+    of_numbers.mean_absolute_error = 0.125;
+    ASSERT_TRUE(store->save_evaluation(Round(1), of_numbers));
+    ASSERT_TRUE(store->close());
+  }
+  auto store = opened(disk);
+  ASSERT_TRUE(store->open_run(crash_run()));
+  const auto recovered = store->load_model(crash_layout());
+  ASSERT_TRUE(recovered && *recovered);
+  const auto& rounds = (*recovered)->rounds;
+  ASSERT_EQ(rounds.size(), 2u);
+  ASSERT_TRUE(rounds[0].evaluation && rounds[1].evaluation);
+  EXPECT_EQ(rounds[0].evaluation->accuracy, 0.75);
+  EXPECT_EQ(rounds[0].evaluation->samples, 10u);
+  EXPECT_EQ(rounds[1].evaluation->loss, 0.25);
+  EXPECT_EQ(rounds[1].evaluation->accuracy, std::nullopt);
+  EXPECT_EQ(rounds[1].evaluation->samples, 20u);
+  EXPECT_EQ(rounds[1].evaluation->duration, Duration(8));
 }
 
 TEST(StateStoreTest, RefusesTheStateOfAnotherNode) {

@@ -1,4 +1,5 @@
 // skiptrain-sim on data that are no images: tables and arrays of floats.
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <string>
@@ -89,6 +90,79 @@ TEST_F(SimTablesTest, LearnsFloatsOfAnArchive) {
                    {"y_test.npy", data::npy_integers("(200,)", test.labels)}});
   ASSERT_EQ(simulate(), ExitCode::kOk) << err_;
   EXPECT_GT(accuracy(), 0.9);
+}
+
+// What a plane over the four features comes to, in place of the classes.
+void write_plane(const std::string& file, const Table& table) {
+  std::ofstream out(file);
+  out << "a,b,c,d,height,slope\n";
+  for (std::size_t row = 0; row < table.labels.size(); ++row) {
+    const float* x = table.features.data() + 4 * row;
+    for (int i = 0; i < 4; ++i) out << x[i] << ',';
+    out << x[0] - 2 * x[1] + 0.5f << ',' << 3 * x[3] << '\n';
+  }
+}
+
+TEST_F(SimTablesTest, FitsAPlane) {
+  write_plane(data_ / "train.csv", signs(600, 1));
+  write_plane(data_ / "test.csv", signs(200, 2));
+  const std::vector<std::string> flags = {
+      "--partition",  "iid",
+      "--eval-every", "2",
+      "--set",        "train.loss=mean-squared-error",
+      "--set",        "data.target_columns=[\"height\", \"slope\"]",
+      "--csv",        data_ / "out.csv",
+      "--html",       data_ / "out.html"};
+  ASSERT_EQ(simulate(flags), ExitCode::kOk) << err_;
+  EXPECT_LT(json_.at("test_loss").at("max"), 0.01) << "of targets whose variance is above 3";
+  EXPECT_TRUE(json_.at("test_accuracy").at("mean").is_null());
+  EXPECT_TRUE(json_.at("per_node").at(0).at("test_accuracy").is_null());
+  const Json& last = json_.at("series").back();
+  EXPECT_TRUE(last.at("test_accuracy").at("mean").is_null());
+  EXPECT_LT(last.at("node_test_loss").at(2), 0.01);
+  EXPECT_TRUE(std::filesystem::exists(data_ / "out.html"));
+}
+
+TEST_F(SimTablesTest, LearnsSeveralLabelsAtOnce) {
+  const auto write = [&](std::size_t rows, std::uint64_t seed) {
+    const Table table = signs(rows, seed);
+    std::vector<std::int64_t> both;
+    for (const std::int64_t label : table.labels) {
+      both.insert(both.end(), {label / 2, label % 2});
+    }
+    const std::string count = std::to_string(rows);
+    return std::pair(data::npy_floats("(" + count + ", 4)", table.features),
+                     data::npy_integers("(" + count + ", 2)", both));
+  };
+  const auto [x_train, y_train] = write(600, 1);
+  const auto [x_test, y_test] = write(200, 2);
+  data::write_zip(data_ / "data.npz", {{"x_train.npy", x_train},
+                                       {"y_train.npy", y_train},
+                                       {"x_test.npy", x_test},
+                                       {"y_test.npy", y_test}});
+  ASSERT_EQ(simulate({"--partition", "iid", "--set", "train.loss=binary-cross-entropy"}),
+            ExitCode::kOk)
+      << err_;
+  EXPECT_GT(accuracy(), 0.9);
+}
+
+TEST_F(SimTablesTest, NumbersAreNotDealtByClass) {
+  write_plane(data_ / "train.csv", signs(60, 1));
+  write_plane(data_ / "test.csv", signs(20, 2));
+  EXPECT_NE(simulate({"--set", "train.loss=mean-squared-error", "--set",
+                      "data.target_columns=[\"height\"]"}),
+            ExitCode::kOk);
+  EXPECT_THAT(err_, HasSubstr("must be iid or all, since with train.loss"));
+}
+
+TEST_F(SimTablesTest, BothSetsHaveAsManyTargets) {
+  data::write_zip(data_ / "data.npz", {{"x_train.npy", data::npy_floats("(2, 1)", {0, 1})},
+                                       {"y_train.npy", data::npy_floats("(2, 2)", {0, 1, 2, 3})},
+                                       {"x_test.npy", data::npy_floats("(2, 1)", {0, 1})},
+                                       {"y_test.npy", data::npy_floats("(2,)", {0, 1})}});
+  EXPECT_NE(simulate({"--partition", "all", "--set", "train.loss=mean-squared-error"}),
+            ExitCode::kOk);
+  EXPECT_THAT(err_, HasSubstr("a training sample has 2 targets, but a test sample 1"));
 }
 
 TEST_F(SimTablesTest, FloatsBesideBytesAreRefused) {
