@@ -79,7 +79,11 @@ double Workspace::step(std::span<const std::uint32_t> samples, Optimizer& optimi
                        double learning_rate) {
   batch_.fill(*setup_.train, samples);
   flat_.zero_gradients();
-  const at::Tensor loss = loss_of(kLoss, model_->forward(batch_.images()), batch_.labels());
+  at::Tensor loss;
+  {
+    const PrecisionScope precision(setup_.options.precision);
+    loss = loss_of(kLoss, model_->forward(batch_.images()).to(at::kFloat), batch_.labels());
+  }
   loss.backward();
   if (setup_.options.clip_norm > 0) {
     clip_gradient_norm(flat_.gradients(), flat_.trainable(), setup_.options.clip_norm);
@@ -172,7 +176,8 @@ Result<ports::Evaluation> Workspace::evaluate(const Parameters& parameters,
     const auto part =
         std::span(samples).subspan(begin_at, std::min(kEvaluationBatch, samples.size() - begin_at));
     batch_.fill(test, part);
-    const at::Tensor logits = model_->forward(batch_.images());
+    const PrecisionScope precision(setup_.options.precision);
+    const at::Tensor logits = model_->forward(batch_.images()).to(at::kFloat);
     loss_sum += static_cast<double>(
         loss_of(kLoss, logits, batch_.labels(), OverSamples::kSum).item<float>());
     correct += logits.argmax(1).eq(batch_.labels()).sum().item<std::int64_t>();
