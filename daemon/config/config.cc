@@ -102,6 +102,10 @@ std::string_view to_string(Optimizer optimizer) {
   return "unknown";
 }
 
+std::string_view to_string(Precision precision) {
+  return precision == Precision::kBf16 ? "bf16" : "float32";
+}
+
 double TrainSettings::default_lr(Optimizer optimizer) {
   return optimizer == Optimizer::kSgd ? 0.1 : 0.001;
 }

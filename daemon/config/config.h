@@ -162,6 +162,9 @@ std::string_view to_string(Loss loss);
 enum class Optimizer { kSgd, kAdam, kAdamW };
 std::string_view to_string(Optimizer optimizer);
 
+enum class Precision { kFloat32, kBf16 };
+std::string_view to_string(Precision precision);
+
 struct TrainSettings {
   // What is taken if the file does not say: PyTorch's, but for SGD's rate.
   static double default_lr(Optimizer optimizer);
@@ -182,6 +185,7 @@ struct TrainSettings {
   core::LearningRateSchedule lr_schedule;  // its total_rounds are run.rounds, and 0 here
   double clip_norm = 0.0;                  // 0: off
   bool keep_optimizer_state = false;
+  Precision precision = Precision::kFloat32;
   int threads = 1;
   bool operator==(const TrainSettings&) const = default;
 };

@@ -12,6 +12,7 @@ using namespace keys;
 constexpr std::array kLosses = {Loss::kCrossEntropy, Loss::kBinaryCrossEntropy,
                                 Loss::kMeanSquaredError};
 constexpr std::array kOptimizers = {Optimizer::kSgd, Optimizer::kAdam, Optimizer::kAdamW};
+constexpr std::array kPrecisions = {Precision::kFloat32, Precision::kBf16};
 constexpr std::int64_t kMillion = 1'000'000;
 constexpr NumberRange kAboveZero = {.min = 0.0, .min_excluded = true, .text = "a number above 0"};
 constexpr NumberRange kZeroOrMore = {.min = 0.0, .text = "a number of 0 or more"};
@@ -99,6 +100,11 @@ void append_train(std::vector<Key<Config>>& list) {
   append_work(list);
   append_optimizer(list);
   append_lr_schedule(list);
+  list.push_back(choice<Config>(
+      "train.precision", [](auto& c) -> auto& { return c.train.precision; },
+      std::span<const Precision>(kPrecisions),
+      "of convolutions and matrix products: float32, or bf16 where the processor has it; the "
+      "parameters stay float32"));
   list.push_back(integer<Config>(
       "train.threads", [](auto& c) -> auto& { return c.train.threads; }, IntegerRange{1, 256},
       "LibTorch threads within an operator, 1 to 256"));

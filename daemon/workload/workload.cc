@@ -144,6 +144,8 @@ learn::TrainerOptions trainer_options(const Config& config, const data::ImageSha
   options.optimizer = optimizer_options(config.train);
   options.clip_norm = config.train.clip_norm;
   options.keep_optimizer_state = config.train.keep_optimizer_state;
+  options.precision = config.train.precision == Precision::kBf16 ? learn::Precision::kBf16
+                                                                 : learn::Precision::kFloat32;
   options.threads = static_cast<std::uint32_t>(config.train.threads);
   options.seed = config.run.seed;
   options.node = config.node.id;

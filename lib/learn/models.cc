@@ -35,7 +35,7 @@ class StackedModel final : public torch::nn::Module, public Model {
   at::Tensor forward(const at::Tensor& images) override {
     at::Tensor x = images;
     for (Block& block : blocks_) {
-      x = block.convolution(x);
+      x = block.convolution(x).to(at::kFloat);  // ATen's GroupNorm takes one type alone
       if (!block.norm.is_empty()) x = block.norm(x);
       x = relu_max_pool(x);
     }

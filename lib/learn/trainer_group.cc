@@ -117,6 +117,9 @@ Result<TrainerGroup> TrainerGroup::create(TrainerOptions options,
                                           GroupSizes sizes) {
   SKIPTRAIN_CHECK(train && test, "a group is given both data sets");
   if (auto valid = validate(options); !valid) return tl::unexpected<Error>(valid.error());
+  if (auto had = check_precision(options.precision); !had) {
+    return tl::unexpected<Error>(had.error());
+  }
   if (auto valid = validate(options, *train, "training"); !valid) {
     return tl::unexpected<Error>(valid.error());
   }

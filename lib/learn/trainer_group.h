@@ -45,7 +45,8 @@ class TrainerGroup {
  public:
   // The data sets are shared with the caller, never null and never changed. `test` may be empty;
   // evaluate() then fails with kPreconditionFailed. kInvalidArgument: an option or a size out of
-  // range. kMismatch: data that does not suit the model.
+  // range. kMismatch: data that does not suit the model. kPreconditionFailed: a precision that
+  // this processor does not have.
   static Result<TrainerGroup> create(TrainerOptions options,
                                      std::shared_ptr<const data::Dataset> train,
                                      std::shared_ptr<const data::Dataset> test,

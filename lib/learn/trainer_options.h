@@ -11,6 +11,7 @@
 #include "learn/loss.h"
 #include "learn/model_spec.h"
 #include "learn/optimizer.h"
+#include "learn/precision.h"
 
 namespace skiptrain::learn {
 
@@ -24,10 +25,11 @@ struct TrainerOptions {
   OptimizerOptions optimizer;
   double clip_norm = 0.0;             // largest 2-norm of a minibatch's gradients; 0: any
   bool keep_optimizer_state = false;  // keep the optimizer's state from round to round
-  std::uint32_t threads = 1;          // within an operator
-  std::uint64_t seed = 1;             // of the run
-  NodeId node;                        // of a TorchTrainer; a TrainerGroup is told node by node
-  double mean = 0.0;                  // a pixel becomes (value / 255 - mean) / std
+  Precision precision = Precision::kFloat32;
+  std::uint32_t threads = 1;  // within an operator
+  std::uint64_t seed = 1;     // of the run
+  NodeId node;                // of a TorchTrainer; a TrainerGroup is told node by node
+  double mean = 0.0;          // a pixel becomes (value / 255 - mean) / std
   double std = 1.0;
   LossKind loss = LossKind::kCrossEntropy;  // says also what is learned: classes, or numbers
   std::uint32_t top_k = 5;  // of evaluations of classes, where there are more; 0: none

@@ -81,8 +81,12 @@ double Workspace::step(std::span<const std::uint32_t> samples, Optimizer& optimi
                        double learning_rate) {
   batch_.fill(*setup_.train, samples);
   flat_.zero_gradients();
-  const at::Tensor loss =
-      loss_of(setup_.options.loss, model_->forward(batch_.images()), batch_.targets());
+  at::Tensor loss;
+  {
+    const PrecisionScope precision(setup_.options.precision);
+    loss = loss_of(setup_.options.loss, model_->forward(batch_.images()).to(at::kFloat),
+                   batch_.targets());
+  }
   loss.backward();
   if (setup_.options.clip_norm > 0) {
     clip_gradient_norm(flat_.gradients(), flat_.trainable(), setup_.options.clip_norm);
@@ -174,7 +178,8 @@ Result<ports::Evaluation> Workspace::evaluate(const Parameters& parameters,
     const auto part =
         std::span(samples).subspan(begin_at, std::min(kEvaluationBatch, samples.size() - begin_at));
     batch_.fill(test, part);
-    metrics.add(model_->forward(batch_.images()), batch_.targets());
+    const PrecisionScope precision(setup_.options.precision);
+    metrics.add(model_->forward(batch_.images()).to(at::kFloat), batch_.targets());
   }
   auto evaluation = metrics.evaluation();
   if (evaluation) evaluation->duration = since(begin);
