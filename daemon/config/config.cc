@@ -78,6 +78,16 @@ std::string_view to_string(LogFormat format) {
   return format == LogFormat::kText ? "text" : "json";
 }
 
+std::string_view to_string(Loss loss) {
+  switch (loss) {
+    case Loss::kCrossEntropy:
+      return "cross-entropy";
+    case Loss::kModel:
+      return "model";
+  }
+  return "unknown";
+}
+
 std::string_view to_string(Optimizer optimizer) {
   switch (optimizer) {
     case Optimizer::kSgd:
@@ -177,8 +187,9 @@ std::string to_toml(const Config& config) {
   return out;
 }
 
-Fingerprint run_fingerprint(const Config& config) {
+Fingerprint run_fingerprint(const Config& config, std::optional<Fingerprint> model_file) {
   Fingerprinter hash;
+  if (model_file) hash.add("model.file").add(model_file->value());
   for (const Key<Config>& key : config_keys()) {
     if (key.shared) hash.add(key.path).add(shown(key, config));
   }

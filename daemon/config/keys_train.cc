@@ -9,6 +9,7 @@ namespace {
 
 using namespace keys;
 
+constexpr std::array kLosses = {Loss::kCrossEntropy, Loss::kModel};
 constexpr std::array kOptimizers = {Optimizer::kSgd, Optimizer::kAdam, Optimizer::kAdamW};
 constexpr std::int64_t kMillion = 1'000'000;
 constexpr NumberRange kAboveZero = {.min = 0.0, .min_excluded = true, .text = "a number above 0"};
@@ -19,6 +20,10 @@ constexpr NumberRange kForgetting = {
 using List = std::vector<Key<Config>>;
 
 void append_work(List& list) {
+  list.push_back(shared(choice<Config>(
+      "train.loss", [](auto& c) -> auto& { return c.train.loss; }, std::span<const Loss>(kLosses),
+      "what training makes small: cross-entropy, of the outputs and a sample's class; or model: "
+      "what the model of model.file returns itself when it is called with targets")));
   list.push_back(shared(integer<Config>(
       "train.local_steps", [](auto& c) -> auto& { return c.train.local_steps; },
       IntegerRange{0, kMillion}, "minibatches per train round, 0 to 1000000")));

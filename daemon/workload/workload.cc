@@ -1,10 +1,13 @@
 #include "daemon/workload/workload.h"
 
 #include <algorithm>
+#include <array>
+#include <fstream>
 #include <utility>
 
 #include "data/partition.h"
 #include "data/source.h"
+#include "learn/torchscript.h"
 #include "store/safetensors.h"
 
 namespace skiptrain::daemon {
@@ -49,6 +52,16 @@ std::uint32_t model_outputs(const Config& config, std::uint32_t classes) {
   constexpr std::uint32_t kFemnistClasses = 62;
   if (config.model.classes > 0) return config.model.classes;
   return config.model.name == "femnist-cnn" ? std::max(kFemnistClasses, classes) : classes;
+}
+
+learn::LossKind loss_kind(Loss loss) {
+  switch (loss) {
+    case Loss::kCrossEntropy:
+      break;
+    case Loss::kModel:
+      return learn::LossKind::kModel;
+  }
+  return learn::LossKind::kCrossEntropy;
 }
 
 learn::OptimizerOptions optimizer_options(const TrainSettings& train) {
@@ -98,6 +111,9 @@ learn::TrainerOptions trainer_options(const Config& config, const data::ImageSha
   options.model.hidden.assign(config.model.hidden.begin(), config.model.hidden.end());
   options.model.input = input;
   options.model.classes = model_outputs(config, classes);
+  options.model.exact_classes = config.model.classes > 0;
+  options.model.frozen = config.model.frozen;
+  options.loss = loss_kind(config.train.loss);
   options.local_steps = static_cast<std::uint32_t>(config.train.local_steps);
   options.local_epochs = static_cast<std::uint32_t>(config.train.local_epochs);
   options.batch_size = static_cast<std::uint32_t>(config.train.batch_size);
@@ -115,12 +131,38 @@ learn::TrainerOptions trainer_options(const Config& config, const data::ImageSha
   return options;
 }
 
-Result<ParametersPtr> initial_parameters(const Config& config, const ParameterLayout& layout,
-                                         ParametersPtr drawn) {
-  if (config.model.initial.empty()) return drawn;
-  auto loaded = store::read_safetensors(config.model.initial, &layout);
+Result<learn::ScriptFilePtr> load_model_file(const Config& config) {
+  if (config.model.file.empty()) return nullptr;
+  auto file = learn::read_script_file(config.model.file.string());
+  if (!file) return fail(file.error().code, "model.file: " + file.error().message);
+  return file;
+}
+
+std::optional<Fingerprint> digest_of(const learn::ScriptFilePtr& model_file) {
+  return model_file ? std::optional(model_file->digest) : std::nullopt;
+}
+
+Result<learn::TrainerOptions> with_model_files(const Config& config, learn::TrainerOptions options,
+                                               learn::ScriptFilePtr model_file,
+                                               bool needs_initial) {
+  options.model.file = std::move(model_file);
+  if (!needs_initial || config.model.initial.empty()) return options;
+  auto initial = read_model(config.model.initial);
+  if (!initial) return tl::unexpected(initial.error());
+  options.initial = std::make_shared<const NamedParameters>(*std::move(initial));
+  options.initial_source = config.model.initial.string();
+  return options;
+}
+
+Result<NamedParameters> read_model(const std::filesystem::path& file) {
+  std::array<char, 4> first{};
+  std::ifstream(file, std::ios::binary).read(first.data(), first.size());
+  if (learn::looks_like_script({first.data(), first.size()})) {
+    return learn::read_torchscript(file.string());
+  }
+  auto loaded = store::read_safetensors(file.string());
   if (!loaded) return tl::unexpected(loaded.error());
-  return loaded->parameters;
+  return NamedParameters{std::move(loaded->layout), std::move(loaded->parameters)};
 }
 
 energy::TrainRoundWork train_round_work(const Config& config, std::size_t parameter_count,

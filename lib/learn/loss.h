@@ -13,6 +13,7 @@ enum class LossKind {
   kCrossEntropy,        // of the softmax of its outputs; targets: int64 [samples], classes
   kBinaryCrossEntropy,  // of the logistic of each output, their mean; targets: in [0, 1]
   kMeanSquaredError,    // the mean over its outputs; targets: any numbers
+  kModel,               // what the model itself says (models.h), and not loss_of
 };
 
 enum class OverSamples { kMean, kSum };

@@ -45,6 +45,9 @@ Status validate(const OptimizerOptions& options) {
 
 Status validate(const TrainerOptions& options) {
   if (auto model = validate(options.model); !model) return model;
+  if (options.loss == LossKind::kModel && !options.model.file) {
+    return invalid("loss = \"model\": needs model.file, a model with a loss of its own");
+  }
   if (options.batch_size < 1 || options.batch_size > kMaxBatch) {
     return invalid("batch_size = " + std::to_string(options.batch_size) + ": must be from 1 to " +
                    std::to_string(kMaxBatch));

@@ -3,13 +3,17 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <string>
 
 #include "base/error.h"
 #include "base/ids.h"
 #include "core/learning_rate_schedule.h"
 #include "data/dataset.h"
+#include "learn/loss.h"
 #include "learn/model_spec.h"
 #include "learn/optimizer.h"
+#include "model/named_parameters.h"
 
 namespace skiptrain::learn {
 
@@ -28,6 +32,11 @@ struct TrainerOptions {
   NodeId node;                        // of a TorchTrainer; a TrainerGroup is told node by node
   double mean = 0.0;                  // a pixel becomes (value / 255 - mean) / std
   double std = 1.0;
+  LossKind loss = LossKind::kCrossEntropy;
+  // x(0), and what the frozen parameters are, in place of those drawn or in the model's file; its
+  // tensors are just the model's, frozen ones included. For messages, where it came from.
+  std::shared_ptr<const NamedParameters> initial;
+  std::string initial_source;
 };
 
 // kInvalidArgument, naming the config key and its range.

@@ -1,18 +1,22 @@
 #include "learn/workspace.h"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cmath>
 #include <cstring>
 #include <string>
+#include <utility>
 
 #include <torch/torch.h>
 
 #include "base/rng.h"
 #include "data/partition.h"
 #include "learn/gradient_clipping.h"
+#include "learn/guarded.h"
 #include "learn/loss.h"
 #include "learn/minibatch_sampler.h"
+#include "learn/rehearsal.h"
 #include "learn/threads.h"
 
 namespace skiptrain::learn {
@@ -25,8 +29,8 @@ constexpr std::size_t kEvaluationBatch = 32;
 constexpr std::uint64_t kMinibatchStream = 0x6d696e69;
 constexpr std::uint64_t kEvaluationStream = 0x6576616c;
 
-// Data sets carry classes; the other kinds need targets of another form.
-constexpr LossKind kLoss = LossKind::kCrossEntropy;
+// And what a model draws itself, in training and in evaluation.
+constexpr std::uint64_t kDropoutStream = 0x64726f70;
 
 using Clock = std::chrono::steady_clock;
 
@@ -49,18 +53,37 @@ tl::unexpected<Error> cancelled() {
 Workspace::Workspace(const TrainingSetup& setup)
     : setup_(with_threads(setup)),
       model_(make_model(setup.options.model, setup.options.seed)),
-      flat_(model_->module()),
+      flat_(model_->state(), setup.options.model.frozen),
       batch_(setup.options.model.input,
              std::max<std::size_t>(setup.options.batch_size, kEvaluationBatch),
-             {setup.options.mean, setup.options.std}) {}
+             {setup.options.mean, setup.options.std}) {
+  model_->keep_in_evaluation(flat_.frozen_modules());
+}
+
+void Workspace::begin_with(const NamedParameters& initial, const std::string& source) {
+  const auto whole = select_parameters(initial, flat_.whole_layout(), source);
+  if (!whole) throw Refusal(whole.error());
+  flat_.write_whole(std::as_const(**whole).values());
+}
+
+void Workspace::rehearse() {
+  const data::Dataset& dataset = setup_.train->size() > 0 ? *setup_.train : *setup_.test;
+  if (dataset.size() == 0) return;
+  // Two, since a batch norm has nothing to learn from a single sample.
+  const std::array<std::uint32_t, 2> samples = {0, static_cast<std::uint32_t>(dataset.size() - 1)};
+  batch_.fill(dataset, samples);
+  learn::rehearse(*model_, flat_, setup_.options.model, setup_.options.loss, batch_.images(),
+                  batch_.labels());
+}
 
 Status Workspace::load(const Parameters& parameters, const char* what) {
   if (parameters.size() != layout().parameter_count()) {
     return fail(ErrorCode::kMismatch, std::string(what) + ": " + std::to_string(parameters.size()) +
-                                          " parameters given, but " + setup_.options.model.name +
+                                          " parameters given, but " + setup_.options.model.label() +
                                           " has " + std::to_string(layout().parameter_count()));
   }
   std::memcpy(flat_.values().data(), parameters.values().data(), parameters.bytes().size());
+  flat_.restore();
   return {};
 }
 
@@ -79,8 +102,13 @@ double Workspace::step(std::span<const std::uint32_t> samples, Optimizer& optimi
                        double learning_rate) {
   batch_.fill(*setup_.train, samples);
   flat_.zero_gradients();
-  const at::Tensor loss = loss_of(kLoss, model_->forward(batch_.images()), batch_.labels());
+  at::Tensor outputs;
+  const at::Tensor loss =
+      setup_.options.loss == LossKind::kModel
+          ? model_->loss(batch_.images(), batch_.labels(), outputs)
+          : loss_of(setup_.options.loss, model_->forward(batch_.images()), batch_.labels());
   loss.backward();
+  model_->settle();
   if (setup_.options.clip_norm > 0) {
     clip_gradient_norm(flat_.gradients(), flat_.trainable(), setup_.options.clip_norm);
   }
@@ -104,6 +132,8 @@ Result<Workspace::Progress> Workspace::run_local_steps(const ports::TrainRequest
   for (std::uint64_t i = 0; i < progress.steps; ++i) {
     if (request.cancel.stop_requested()) return cancelled();
     const auto samples = sampler.next();
+    model_->seed(
+        derive_seed({options.seed, kDropoutStream, state.node.value(), request.round.value(), i}));
     const double loss = step(samples, optimizer, learning_rate);
     if (!std::isfinite(loss)) {
       return fail(ErrorCode::kNumeric, "the loss of local step " + std::to_string(i) +
@@ -130,7 +160,7 @@ Result<ports::TrainOutcome> Workspace::train(const ports::TrainRequest& request,
   if (auto loaded = load(*request.start, "train"); !loaded) {
     return tl::unexpected<Error>(loaded.error());
   }
-  model_->module().train();
+  model_->set_training(true);
   auto progress = run_local_steps(request, state, optimizer_for(state));
   if (!progress) {
     state.optimizer.reset();
@@ -159,8 +189,10 @@ Result<ports::Evaluation> Workspace::evaluate(const Parameters& parameters,
   if (auto loaded = load(parameters, "evaluate"); !loaded) {
     return tl::unexpected<Error>(loaded.error());
   }
-  const c10::InferenceMode inference;
-  model_->module().eval();
+  // Tensors of an inference mode, kept by a module of one's own, could not be trained with later.
+  const torch::NoGradGuard no_grad;
+  const c10::InferenceMode inference(setup_.options.model.file == nullptr);
+  model_->set_training(false);
   const auto population = static_cast<std::uint32_t>(test.size());
   const std::vector<std::uint32_t> samples = data::seeded_subset(
       population, static_cast<std::uint32_t>(std::min<std::uint64_t>(max_samples, population)),
@@ -172,10 +204,20 @@ Result<ports::Evaluation> Workspace::evaluate(const Parameters& parameters,
     const auto part =
         std::span(samples).subspan(begin_at, std::min(kEvaluationBatch, samples.size() - begin_at));
     batch_.fill(test, part);
-    const at::Tensor logits = model_->forward(batch_.images());
-    loss_sum += static_cast<double>(
-        loss_of(kLoss, logits, batch_.labels(), OverSamples::kSum).item<float>());
-    correct += logits.argmax(1).eq(batch_.labels()).sum().item<std::int64_t>();
+    model_->seed(derive_seed({setup_.options.seed, kDropoutStream, begin_at}));
+    at::Tensor outputs;
+    if (setup_.options.loss == LossKind::kModel) {
+      const at::Tensor loss = model_->loss(batch_.images(), batch_.labels(), outputs);
+      loss_sum += loss.item<double>() * static_cast<double>(part.size());
+    } else {
+      outputs = model_->forward(batch_.images());
+      loss_sum +=
+          loss_of(setup_.options.loss, outputs, batch_.labels(), OverSamples::kSum).item<double>();
+    }
+    model_->settle();
+    if (outputs.defined()) {
+      correct += outputs.argmax(1).eq(batch_.labels()).sum().item<std::int64_t>();
+    }
   }
   const auto count = static_cast<double>(samples.size());
   if (!std::isfinite(loss_sum)) {
