@@ -37,7 +37,7 @@ Outcome<ExitCode> check(Context& context, const std::string& file) {
     context.screen.out << file << ": ok: " << config->node.name << " (id "
                        << config->node.id.value() << ") of " << config->cluster.nodes.size()
                        << " nodes, run " << config->run.id << ", " << config->run.rounds
-                       << " rounds of " << config->model.name << '\n';
+                       << " rounds of " << config->model.label() << '\n';
   }
   return ExitCode::kOk;
 }

@@ -3,6 +3,7 @@
 
 #include <limits>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -88,6 +89,12 @@ struct ExportFlags {
   std::string file;
 };
 
+std::optional<v1::ModelFormat> parse_format(const std::string& name) {
+  if (name == "safetensors") return v1::MODEL_FORMAT_SAFETENSORS;
+  if (name == "torchscript") return v1::MODEL_FORMAT_TORCHSCRIPT;
+  return std::nullopt;
+}
+
 // What an export came to.
 struct Exported {
   std::uint64_t round = 0;
@@ -95,22 +102,22 @@ struct Exported {
 };
 
 // Hands the file's bytes to `sink` and checks that all came.
-Outcome<Exported> stream_model(Client& client,
+Outcome<Exported> stream_model(Client& client, v1::ModelFormat format,
                                const std::function<Status(std::string_view)>& sink) {
   Exported done;
   std::uint64_t announced = 0;
-  const auto end = client.export_model(v1::MODEL_FORMAT_SAFETENSORS,
-                                       [&](const v1::ExportModelResponse& piece) -> Outcome<void> {
-                                         if (done.bytes == 0) {
-                                           done.round = piece.round();
-                                           announced = piece.total_bytes();
-                                         }
-                                         if (auto written = sink(piece.data()); !written) {
-                                           return tl::unexpected(to_failure(written.error()));
-                                         }
-                                         done.bytes += piece.data().size();
-                                         return {};
-                                       });
+  const auto end =
+      client.export_model(format, [&](const v1::ExportModelResponse& piece) -> Outcome<void> {
+        if (done.bytes == 0) {
+          done.round = piece.round();
+          announced = piece.total_bytes();
+        }
+        if (auto written = sink(piece.data()); !written) {
+          return tl::unexpected(to_failure(written.error()));
+        }
+        done.bytes += piece.data().size();
+        return {};
+      });
   if (!end) return tl::unexpected(end.error());
   if (done.bytes != announced) {
     return failure(ExitCode::kError,
@@ -121,8 +128,8 @@ Outcome<Exported> stream_model(Client& client,
   return done;
 }
 
-Outcome<ExitCode> export_to_screen(Context& context, Client& client) {
-  const auto done = stream_model(client, [&](std::string_view data) -> Status {
+Outcome<ExitCode> export_to_screen(Context& context, Client& client, v1::ModelFormat format) {
+  const auto done = stream_model(client, format, [&](std::string_view data) -> Status {
     context.screen.out.write(data.data(), static_cast<std::streamsize>(data.size()));
     if (!context.screen.out) return fail(ErrorCode::kInternal, "cannot write to standard output");
     return {};
@@ -132,10 +139,12 @@ Outcome<ExitCode> export_to_screen(Context& context, Client& client) {
   return ExitCode::kOk;
 }
 
-Outcome<ExitCode> export_to_file(Context& context, Client& client, const std::string& path) {
+Outcome<ExitCode> export_to_file(Context& context, Client& client, v1::ModelFormat format,
+                                 const std::string& path) {
   auto file = AtomicFile::create(path);
   if (!file) return tl::unexpected(to_failure(file.error()));
-  const auto done = stream_model(client, [&](std::string_view data) { return file->write(data); });
+  const auto done =
+      stream_model(client, format, [&](std::string_view data) { return file->write(data); });
   if (!done) return tl::unexpected(done.error());
   if (auto committed = file->commit(); !committed) {
     return tl::unexpected(to_failure(committed.error()));
@@ -156,18 +165,19 @@ Outcome<ExitCode> export_model(Context& context, const ExportFlags& flags) {
     return failure(ExitCode::kUsage, "model export writes one node's model; it goes without --all",
                    "name the node with -e");
   }
-  if (flags.format != "safetensors") {
+  const auto format = parse_format(flags.format);
+  if (!format) {
     return failure(ExitCode::kUsage, "--format " + flags.format + " is not known",
-                   "the only format is safetensors");
+                   "the formats are safetensors and torchscript");
   }
   auto client = connect(context.globals);
   if (!client) return tl::unexpected(client.error());
-  if (flags.file != "-") return export_to_file(context, *client, flags.file);
+  if (flags.file != "-") return export_to_file(context, *client, *format, flags.file);
   if (context.screen.terminal) {
     return failure(ExitCode::kUsage, "a model is not written to a terminal",
                    "redirect standard output, or name a file");
   }
-  return export_to_screen(context, *client);
+  return export_to_screen(context, *client, *format);
 }
 
 }  // namespace
@@ -185,7 +195,8 @@ void add_model_commands(CLI::App& root, Selection& selection) {
   auto* model = root.add_subcommand("model", "The committed model");
   auto* to_file = model->add_subcommand("export", "Write the committed model to a file");
   auto flags = std::make_shared<ExportFlags>();
-  to_file->add_option("--format", flags->format, "safetensors")->capture_default_str();
+  to_file->add_option("--format", flags->format, "safetensors, or torchscript: the module itself")
+      ->capture_default_str();
   to_file->add_option("FILE", flags->file, "Where to; - is standard output")->required();
   to_file->callback([&selection, flags] {
     selection.action = [flags](Context& context) { return export_model(context, *flags); };

@@ -3,11 +3,15 @@
 #include <algorithm>
 #include <chrono>
 #include <memory>
+#include <set>
+#include <span>
+#include <string_view>
 #include <utility>
 
 #include <spdlog/spdlog.h>
 
 #include "base/check.h"
+#include "base/fingerprint.h"
 #include "base/rng.h"
 #include "core/topology/topology_spec.h"
 #include "daemon/workload/workload.h"
@@ -17,7 +21,6 @@
 #include "learn/torch_trainer.h"
 #include "store/atomic_file.h"
 #include "store/files.h"
-#include "store/safetensors.h"
 #include "transport/grpc_transport.h"
 
 namespace skiptrain::daemon {
@@ -28,17 +31,41 @@ WattHours round_energy(const Config& config, const energy::TrainRoundWork& work)
   return profile ? energy::train_round_energy(*profile, work) : WattHours(0);
 }
 
+// What of the model is neither trained nor exchanged.
+NamedParameters frozen_part(const learn::TorchTrainer& trainer) {
+  std::set<std::string> exchanged;
+  for (const TensorSpec& tensor : trainer.layout().tensors()) exchanged.insert(tensor.name);
+  return filter_parameters(trainer.whole_model(trainer.initial_parameters()),
+                           [&](const std::string& name) { return !exchanged.contains(name); });
+}
+
+// Of what two nodes must have in common to mix: names and shapes, code, frozen parameters.
+Fingerprint model_fingerprint(const learn::TorchTrainer& trainer,
+                              const learn::ScriptFilePtr& model_file) {
+  const Fingerprint layout = trainer.layout().fingerprint();
+  const NamedParameters frozen = frozen_part(trainer);
+  if (!model_file && frozen.layout.tensors().empty()) return layout;
+  Fingerprinter hash;
+  hash.add(layout.value());
+  if (model_file) hash.add(model_file->digest.value());
+  const std::span<const std::byte> values = std::as_const(*frozen.values).bytes();
+  hash.add(frozen.layout.fingerprint().value());
+  hash.add(std::string_view(reinterpret_cast<const char*>(values.data()), values.size()));
+  return hash.finish();
+}
+
 transport::TransportConfig transport_config(const Config& config, Incarnation incarnation,
-                                            const ParameterLayout& layout) {
+                                            const learn::TorchTrainer& trainer,
+                                            const learn::ScriptFilePtr& model_file) {
   transport::TransportConfig result;
   result.cluster_id = config.cluster.id;
   result.self = config.node.id;
   result.name = config.node.name;
   result.incarnation = incarnation;
   result.run_id = config.run.id;
-  result.run_fingerprint = run_fingerprint(config);
-  result.layout_fingerprint = layout.fingerprint();
-  result.parameter_count = layout.parameter_count();
+  result.run_fingerprint = run_fingerprint(config, digest_of(model_file));
+  result.layout_fingerprint = model_fingerprint(trainer, model_file);
+  result.parameter_count = trainer.layout().parameter_count();
   result.listen = config.node.listen;
   result.peers_come_and_go = config.membership.enabled;
   const auto& nodes = config.cluster.nodes;
@@ -174,8 +201,8 @@ std::uint64_t clock_seconds() {
 
 }  // namespace
 
-Result<OpenedState> open_state(const Config& config, const std::string& folder,
-                               Incarnation last_incarnation) {
+Result<OpenedState> open_state(const Config& config, const learn::ScriptFilePtr& model_file,
+                               const std::string& folder, Incarnation last_incarnation) {
   // Members drop what an earlier start of a node seems to say. So that a node which lost its state
   // is heard again, starts are counted from the clock where nodes remember each other.
   if (config.membership.enabled) {
@@ -188,12 +215,39 @@ Result<OpenedState> open_state(const Config& config, const std::string& folder,
                                                     .last_incarnation = last_incarnation,
                                                     .history_limit = config.round.history});
   if (!store) return tl::unexpected(store.error());
-  auto run = (*store)->open_run({config.run.id, run_fingerprint(config), config.training_budget()});
+  auto run = (*store)->open_run(
+      {config.run.id, run_fingerprint(config, digest_of(model_file)), config.training_budget()});
   if (!run) return tl::unexpected(run.error());
   return OpenedState{std::move(*store), std::move(*run)};
 }
 
 namespace {
+
+// What a run that begins takes from `file`. Its frozen parameters may be left out, as our own
+// checkpoints do; if they are there, they must be what this node has, or they would be forgotten
+// when it starts again.
+Result<ParametersPtr> parameters_in(const std::string& file, const learn::TorchTrainer& trainer) {
+  const auto found = read_model(file);
+  if (!found) return tl::unexpected(found.error());
+  const NamedParameters frozen = frozen_part(trainer);
+  const ParameterLayout whole = trainer.whole_model(trainer.initial_parameters()).layout;
+  auto all = select_parameters(*found, whole, file, &frozen);
+  if (!all) return tl::unexpected(all.error());
+  std::set<std::string> exchanged;
+  for (const TensorSpec& tensor : trainer.layout().tensors()) exchanged.insert(tensor.name);
+  const NamedParameters taken{whole, *std::move(all)};
+  const NamedParameters others =
+      filter_parameters(taken, [&](const std::string& name) { return !exchanged.contains(name); });
+  if (!std::ranges::equal(std::as_const(*others.values).values(),
+                          std::as_const(*frozen.values).values())) {
+    return fail(ErrorCode::kMismatch,
+                file +
+                    ": its frozen parameters are not those of this node: name the file as "
+                    "model.initial, so that they come from it at every start");
+  }
+  return filter_parameters(taken, [&](const std::string& name) { return exchanged.contains(name); })
+      .values;
+}
 
 // Where the run goes on, or begins.
 Status load_model(const Config& config, const std::string& from_checkpoint,
@@ -214,15 +268,13 @@ Status load_model(const Config& config, const std::string& from_checkpoint,
     return {};
   }
   if (!from_checkpoint.empty()) {
-    auto file = store::read_safetensors(from_checkpoint, &trainer.layout());
-    if (!file) return tl::unexpected(file.error());
-    machinery.ready.parameters = file->parameters;
+    auto parameters = parameters_in(from_checkpoint, trainer);
+    if (!parameters) return tl::unexpected(parameters.error());
+    machinery.ready.parameters = *std::move(parameters);
     spdlog::info("beginning run {} at round 0 from {}", config.run.id, from_checkpoint);
     return {};
   }
-  auto initial = initial_parameters(config, trainer.layout(), trainer.initial_parameters());
-  if (!initial) return tl::unexpected(initial.error());
-  machinery.ready.parameters = *initial;
+  machinery.ready.parameters = trainer.initial_parameters();
   return {};
 }
 
@@ -230,32 +282,42 @@ Status load_model(const Config& config, const std::string& from_checkpoint,
 
 Result<runtime::Machinery> load_machinery(const Config& config,
                                           std::unique_ptr<store::StateStore> store,
-                                          const std::string& from_checkpoint,
+                                          const ModelSource& source,
                                           std::shared_ptr<const discovery::Keyring> keyring) {
   const Incarnation incarnation = store->incarnation();
   auto data = load_share(config);
   if (!data) return tl::unexpected(data.error());
   const std::size_t samples = data->train.size();
-  auto options = trainer_options(config, data->train.shape, data->train.output_count());
-  auto trainer = learn::TorchTrainer::create(std::move(options), std::move(data->train),
+  // A run under way needs model.initial only for what it does not exchange, as it has the rest.
+  const bool needs_initial = (!source.resumes && source.from_checkpoint.empty()) ||
+                             source.file != nullptr || !config.model.frozen.empty();
+  auto options =
+      with_model_files(config, trainer_options(config, data->train.shape, data->train.output_count()),
+                       source.file, needs_initial);
+  if (!options) return tl::unexpected(options.error());
+  auto trainer = learn::TorchTrainer::create(*std::move(options), std::move(data->train),
                                              std::move(data->test));
   if (!trainer) return tl::unexpected(trainer.error());
   runtime::Machinery machinery;
-  if (Status loaded = load_model(config, from_checkpoint, **trainer, *store, machinery); !loaded) {
+  if (Status loaded = load_model(config, source.from_checkpoint, **trainer, *store, machinery);
+      !loaded) {
     return tl::unexpected(loaded.error());
   }
   auto meter = energy::make_meter(
       {config.energy.meter, config.energy.meter_root, config.energy.constant_watts});
   if (!meter) return tl::unexpected(meter.error());
 
-  const ParameterLayout& layout = (*trainer)->layout();
-  const WattHours energy =
-      round_energy(config, train_round_work(config, layout.parameter_count(), samples));
-  spdlog::info("loaded {} training samples; {} has {} parameters; {:.6f} Wh per train round as {}",
-               samples, config.model.name, layout.parameter_count(), energy.value(),
-               config.node.profile);
-  auto transport =
-      std::make_shared<transport::GrpcTransport>(transport_config(config, incarnation, layout));
+  // Frozen parameters are computed with, too.
+  const std::size_t parameters =
+      (*trainer)->whole_model((*trainer)->initial_parameters()).layout.parameter_count();
+  const WattHours energy = round_energy(config, train_round_work(config, parameters, samples));
+  spdlog::info(
+      "loaded {} training samples; {} has {} parameters, {} of them exchanged; {:.6f} Wh per train "
+      "round as {}",
+      samples, config.model.label(), parameters, (*trainer)->layout().parameter_count(),
+      energy.value(), config.node.profile);
+  auto transport = std::make_shared<transport::GrpcTransport>(
+      transport_config(config, incarnation, **trainer, source.file));
   if (keyring) {
     machinery.cluster =
         cluster_machinery(config, incarnation, samples, std::move(keyring), transport);

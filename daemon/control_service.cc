@@ -65,6 +65,14 @@ std::uint64_t resident_bytes() {
   return resident_pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
 }
 
+Result<std::string> encode_model(const ports::Trainer& trainer, const ModelUpdate& state,
+                                 const std::string& run_id, v1::ModelFormat format) {
+  if (format == v1::MODEL_FORMAT_TORCHSCRIPT) return trainer.torchscript(state.parameters);
+  const NamedParameters whole = trainer.whole_model(state.parameters);
+  return store::encode_safetensors(whole.layout, std::as_const(*whole.values).values(),
+                                   {.round = state.round, .run_id = run_id, .extra = {}});
+}
+
 }  // namespace
 
 ControlService::ControlService(const Config& config, Incarnation incarnation,
@@ -130,7 +138,7 @@ grpc::Status ControlService::GetStatus(grpc::ServerContext*, const v1::GetStatus
   response->set_run_id(config_.run.id);
   response->set_cluster_id(config_.cluster.id);
   response->set_profile(config_.node.profile);
-  response->set_model(config_.model.name);
+  response->set_model(config_.model.label());
   response->set_address(config_.node.listen);
   response->set_incarnation(incarnation_.value());
   response->set_last_loss(driver_.last_loss());
@@ -297,16 +305,15 @@ grpc::Status ControlService::Evaluate(grpc::ServerContext* context,
 grpc::Status ControlService::ExportModel(grpc::ServerContext*,
                                          const v1::ExportModelRequest* request,
                                          grpc::ServerWriter<v1::ExportModelResponse>* writer) {
-  if (request->format() != v1::MODEL_FORMAT_SAFETENSORS) {
-    return to_grpc({ErrorCode::kInvalidArgument, "the only format is safetensors"});
+  if (request->format() != v1::MODEL_FORMAT_SAFETENSORS &&
+      request->format() != v1::MODEL_FORMAT_TORCHSCRIPT) {
+    return to_grpc({ErrorCode::kInvalidArgument, "the formats are safetensors and torchscript"});
   }
   const auto trainer = driver_.trainer();
   const ModelUpdate state =
       driver_.inspect([](const core::Node& node) { return node.committed_state(); });
   if (!trainer || !state.parameters) return to_grpc(warming_up());
-  const auto file =
-      store::encode_safetensors(trainer->layout(), state.parameters->values(),
-                                {.round = state.round, .run_id = config_.run.id, .extra = {}});
+  const auto file = encode_model(*trainer, state, config_.run.id, request->format());
   if (!file) return to_grpc(file.error());
   for (std::size_t at = 0; at < file->size(); at += kExportPieceBytes) {
     v1::ExportModelResponse piece;

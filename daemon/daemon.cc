@@ -27,6 +27,7 @@
 #include "daemon/control_service.h"
 #include "daemon/logging/logging.h"
 #include "daemon/state_dir.h"
+#include "daemon/workload/workload.h"
 #include "runtime/driver.h"
 #include "store/files.h"
 #include "store/state_store.h"
@@ -45,12 +46,12 @@ constexpr Duration kControlPatience = std::chrono::seconds(1);
 class Daemon {
  public:
   Daemon(Config config, StateDir state_dir, OpenedState state,
-         std::shared_ptr<discovery::Keyring> keyring, StartOptions start)
+         std::shared_ptr<discovery::Keyring> keyring, ModelSource model)
       : config_(std::move(config)),
         state_dir_(std::move(state_dir)),
         incarnation_(state.store->incarnation()),
         keyring_(std::move(keyring)),
-        start_(std::move(start)),
+        model_(std::move(model)),
         store_(std::move(state.store)),
         driver_(driver_options(config_, state.run)),
         service_(config_, incarnation_, driver_, keyring_,
@@ -85,7 +86,7 @@ class Daemon {
  private:
   // Loading allocates by what files declare, so running out of memory is a likely way to fail.
   void load() try {
-    auto machinery = load_machinery(config_, std::move(store_), start_.from_checkpoint, keyring_);
+    auto machinery = load_machinery(config_, std::move(store_), model_, keyring_);
     if (ending_) return;
     if (!machinery) return fail_with(machinery.error());
     machinery->fatal = [this](const Error& error) { fail_with(error); };
@@ -191,7 +192,7 @@ class Daemon {
   StateDir state_dir_;
   const Incarnation incarnation_;
   const std::shared_ptr<discovery::Keyring> keyring_;
-  const StartOptions start_;
+  const ModelSource model_;
   std::unique_ptr<store::StateStore> store_;  // until the loader takes it
   runtime::Driver driver_;
   ControlService service_;
@@ -240,7 +241,9 @@ Status run_daemon(Config config, const StartOptions& start) {
   auto last = state_dir->old_incarnation();
   if (last && start.fresh) last = set_aside(*state_dir, config, *last);
   if (!last) return tl::unexpected(last.error());
-  auto state = open_state(config, state_dir->path().string(), *last);
+  auto model_file = load_model_file(config);
+  if (!model_file) return tl::unexpected(model_file.error());
+  auto state = open_state(config, *model_file, state_dir->path().string(), *last);
   if (!state) return tl::unexpected(state.error());
   if (!start.from_checkpoint.empty() && state->run.round) {
     return fail(ErrorCode::kPreconditionFailed,
@@ -248,8 +251,9 @@ Status run_daemon(Config config, const StartOptions& start) {
                     to_string(*state->run.round) +
                     " already; add --fresh to begin it again, or give the run another run.id");
   }
+  ModelSource model{*std::move(model_file), start.from_checkpoint, state->run.round.has_value()};
   Daemon daemon(std::move(config), std::move(*state_dir), std::move(*state), *std::move(keyring),
-                start);
+                std::move(model));
   return daemon.run();
 }
 

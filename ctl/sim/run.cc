@@ -19,6 +19,7 @@
 #include "ctl/sim/recorder.h"
 #include "ctl/sim/workload.h"
 #include "ctl/testbed/process.h"
+#include "daemon/workload/workload.h"
 #include "sim/event_log.h"
 #include "sim/simulation.h"
 
@@ -51,7 +52,7 @@ class CheckpointWriter final : public sim::Observer {
 Fingerprint fingerprint_of(const SimOptions& options, const SimPlan& plan) {
   const daemon::Config& config = plan.config;
   Fingerprinter hash;
-  hash.add(daemon::run_fingerprint(config).value());
+  hash.add(daemon::run_fingerprint(config, daemon::digest_of(plan.model_file)).value());
   hash.add(schedule_text(config.schedule)).add(options.trainer);
   hash.add(config.cluster.nodes.size()).add(config.run.rounds);
   if (options.trainer == kQuadraticTrainer) hash.add(options.dimension);

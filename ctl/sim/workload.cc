@@ -149,18 +149,15 @@ struct Learners {
   ParametersPtr initial;
 };
 
-Result<Learners> make_learners(const SimPlan& plan, const SharedData::Sets& sets,
+Result<Learners> make_learners(const SimPlan& plan, learn::TrainerOptions options,
+                               const SharedData::Sets& sets,
                                std::vector<std::vector<std::uint32_t>> shares) {
-  const daemon::Config& config = plan.config;
-  const std::size_t nodes = config.cluster.nodes.size();
-  const auto group = learn::TrainerGroup::create(
-      daemon::trainer_options(config, sets.train->shape, sets.train->output_count()), sets.train,
-      sets.test, {.workers = plan.workers, .idle_buffers = nodes + plan.workers});
+  const std::size_t nodes = plan.config.cluster.nodes.size();
+  const auto group =
+      learn::TrainerGroup::create(std::move(options), sets.train, sets.test,
+                                  {.workers = plan.workers, .idle_buffers = nodes + plan.workers});
   if (!group) return tl::unexpected(group.error());
-  const auto initial =
-      daemon::initial_parameters(config, group->layout(), group->initial_parameters());
-  if (!initial) return tl::unexpected(initial.error());
-  Learners learners{{}, group->pool(), *initial};
+  Learners learners{{}, group->pool(), group->initial_parameters()};
   for (std::size_t i = 0; i < nodes; ++i) {
     auto trainer = group->trainer(NodeId(i), std::move(shares[i]));
     if (!trainer) return tl::unexpected(trainer.error());
@@ -185,9 +182,15 @@ Result<PreparedRun> prepare_learning(const SimOptions& options, const SimPlan& p
   if (!sets) return tl::unexpected(sets.error());
   auto shares = deal(config, *sets->train);
   if (!shares) return tl::unexpected(shares.error());
-  const auto layout = learn::layout_of(
-      daemon::trainer_options(config, sets->train->shape, sets->train->output_count()).model);
+  auto learning = daemon::with_model_files(
+      config, daemon::trainer_options(config, sets->train->shape, sets->train->output_count()),
+      plan.model_file);
+  if (!learning) return tl::unexpected(learning.error());
+  const auto layout = learn::layout_of(learning->model);
   if (!layout) return tl::unexpected(layout.error());
+  // Frozen parameters cost energy, but no memory of a node.
+  const auto whole = learn::whole_layout_of(learning->model);
+  if (!whole) return tl::unexpected(whole.error());
   const std::size_t parameters = layout->parameter_count();
   const std::size_t own_bytes = sets->train->byte_count() + sets->test->byte_count() +
                                 shares->size() * kept_state_bytes(config.train, parameters);
@@ -196,12 +199,12 @@ Result<PreparedRun> prepare_learning(const SimOptions& options, const SimPlan& p
   }
   std::vector<sim::Device> devices;
   for (std::size_t i = 0; i < shares->size(); ++i) {
-    auto device =
-        device_of(plan, i, daemon::train_round_work(config, parameters, (*shares)[i].size()));
+    auto device = device_of(
+        plan, i, daemon::train_round_work(config, whole->parameter_count(), (*shares)[i].size()));
     if (!device) return tl::unexpected(device.error());
     devices.push_back(*device);
   }
-  auto learners = make_learners(plan, *sets, *std::move(shares));
+  auto learners = make_learners(plan, *std::move(learning), *sets, *std::move(shares));
   if (!learners) return tl::unexpected(learners.error());
   PreparedRun prepared{{}, std::move(learners->trainers), learners->pool};
   prepared.options.devices = std::move(devices);
@@ -215,7 +218,9 @@ Result<PreparedRun> prepare_quadratic(const SimOptions& options, const SimPlan& 
   const std::size_t nodes = config.cluster.nodes.size();
   constexpr data::ImageShape kInput{1, 28, 28};
   constexpr std::uint32_t kOutputs = 10;
-  const auto layout = learn::layout_of(daemon::trainer_options(config, kInput, kOutputs).model);
+  auto model = daemon::trainer_options(config, kInput, kOutputs).model;
+  model.file = plan.model_file;
+  const auto layout = learn::whole_layout_of(model);
   if (!layout) return tl::unexpected(layout.error());
   if (options.dimension < 1 || options.dimension > kMaxQuadraticDimension) {
     return invalid("--dimension " + std::to_string(options.dimension) + ": must be from 1 to " +
@@ -281,6 +286,9 @@ Result<SimPlan> plan_simulation(const SimOptions& options, const TestbedOptions&
     plan.profiles.push_back(run.profiles.empty() ? std::string(energy::profile_for_position(i).name)
                                                  : run.profiles[i % run.profiles.size()]);
   }
+  auto model_file = daemon::load_model_file(plan.config);
+  if (!model_file) return tl::unexpected(model_file.error());
+  plan.model_file = *std::move(model_file);
   plan.workers = options.workers;
   if (plan.workers < 1 || plan.workers > kMaxSimWorkers) {
     return invalid("--workers " + std::to_string(plan.workers) + ": must be from 1 to " +

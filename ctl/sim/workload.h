@@ -9,6 +9,7 @@
 #include "ctl/sim/options.h"
 #include "daemon/config/config.h"
 #include "data/dataset.h"
+#include "learn/script_file.h"
 #include "model/parameters.h"
 #include "sim/simulation.h"
 
@@ -19,9 +20,10 @@ struct SimPlan {
   daemon::Config config;              // of the node at position 0
   std::vector<std::string> profiles;  // by position
   std::uint32_t workers = 1;
+  learn::ScriptFilePtr model_file;  // null without model.file
 };
 // kInvalidArgument names the flag that does not fit: a topology that cannot be built, a setting out
-// of range.
+// of range. Errors as daemon::load_model_file.
 Result<SimPlan> plan_simulation(const SimOptions& options, const TestbedOptions& run);
 
 // The data set, read when the first run needs it.

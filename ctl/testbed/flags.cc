@@ -39,7 +39,7 @@ void add_workload_flags(CLI::App& command, TestbedOptions& o, std::string& polic
   add("--sync", o.schedule.gamma_sync, "Sync rounds in a row");
   add_rules_flags(command, o.rules);
   add("--topology", o.topology, core::kStaticTopologySpecs);
-  add("--model", o.model, "gn-lenet, femnist-cnn, lenet5 or mlp");
+  add("--model", o.model, "gn-lenet, femnist-cnn, lenet5 or mlp; or a TorchScript file");
   add("--dataset", o.dataset, "Folder with IDX or CIFAR files, .npy, .npz or .csv");
   add("--partition", o.partition, "iid, shards:K or dirichlet:ALPHA");
   add("--local-steps", o.local_steps, "Minibatches per train round");

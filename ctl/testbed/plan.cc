@@ -150,7 +150,12 @@ Result<std::string> write_config(const TestbedOptions& options, const TestbedSta
   config.schedule = options.schedule;
   config.energy.budget_wh = options.budget_wh;
   config.energy.budget_fraction = options.budget_fraction;
-  config.model.name = options.model;
+  // Reference models' names have neither a slash nor an ending.
+  if (options.model.find_first_of("/.") == std::string::npos) {
+    config.model.name = options.model;
+  } else {
+    config.model.file = fs::absolute(options.model);
+  }
   config.data = *std::move(data);
   config.train.local_steps = options.local_steps;
   config.train.batch_size = options.batch_size;

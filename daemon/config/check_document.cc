@@ -304,6 +304,7 @@ void check_document(Document& document) {
   check_listener(document);
   check_topology(document);
   check_data_files(document);
+  check_model(document);
   check_train(document);
   check_rest(document);
 }
@@ -337,10 +338,11 @@ void resolve_placeholders(Config& config) {
   }
   if (config.cluster.topology_seed == 0) config.cluster.topology_seed = config.run.seed;
   for (std::filesystem::path* path :
-       {&config.node.data_dir, &config.log.file, &config.control.socket, &config.model.initial,
-        &config.data.directory, &config.data.train_images, &config.data.train_labels,
-        &config.data.test_images, &config.data.test_labels, &config.data.train_file,
-        &config.data.test_file, &config.energy.meter_root, &config.membership.keyring}) {
+       {&config.node.data_dir, &config.log.file, &config.control.socket, &config.model.file,
+        &config.model.initial, &config.data.directory, &config.data.train_images,
+        &config.data.train_labels, &config.data.test_images, &config.data.test_labels,
+        &config.data.train_file, &config.data.test_file, &config.energy.meter_root,
+        &config.membership.keyring}) {
     *path = absolute_path(config, *path);
   }
 }

@@ -58,7 +58,7 @@ void check_loss(Document& document) {
   const Config& config = document.config;
   const Loss loss = config.train.loss;
   const std::string name = "train.loss = " + toml_string(to_string(loss));
-  const bool of_classes = loss == Loss::kCrossEntropy;
+  const bool of_classes = loss == Loss::kCrossEntropy || loss == Loss::kModel;
   if (!of_classes) check_values(document, name);
   check_effect(document,
                {"round.evaluate_top_k",

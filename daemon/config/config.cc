@@ -86,6 +86,8 @@ std::string_view to_string(Loss loss) {
       return "binary-cross-entropy";
     case Loss::kMeanSquaredError:
       return "mean-squared-error";
+    case Loss::kModel:
+      return "model";
   }
   return "unknown";
 }
@@ -193,8 +195,9 @@ std::string to_toml(const Config& config) {
   return out;
 }
 
-Fingerprint run_fingerprint(const Config& config) {
+Fingerprint run_fingerprint(const Config& config, std::optional<Fingerprint> model_file) {
   Fingerprinter hash;
+  if (model_file) hash.add("model.file").add(model_file->value());
   for (const Key<Config>& key : config_keys()) {
     if (key.shared) hash.add(key.path).add(shown(key, config));
   }

@@ -126,10 +126,15 @@ struct EnergySettings {
 };
 
 struct ModelSettings {
-  std::string name;
+  std::string name;               // of a reference model; empty with `file`
+  std::filesystem::path file;     // TorchScript
   std::filesystem::path initial;  // empty: drawn from run.seed
   std::uint32_t classes = 0;      // outputs; 0: as the data asks for, 62 for femnist-cnn
   std::vector<std::int64_t> hidden = {128};
+  std::vector<std::string> frozen;  // glob patterns of parameters' names
+
+  // The name, or the file's.
+  std::string label() const { return file.empty() ? name : file.filename().string(); }
   bool operator==(const ModelSettings&) const = default;
 };
 
@@ -155,8 +160,9 @@ struct DataSettings {
   bool operator==(const DataSettings&) const = default;
 };
 
-// Says also what is learned of a sample: of the first its class, of the others numbers.
-enum class Loss { kCrossEntropy, kBinaryCrossEntropy, kMeanSquaredError };
+// Says also what is learned of a sample: of the second and the third numbers, of the others its
+// class. kModel: the model of model.file has a loss of its own.
+enum class Loss { kCrossEntropy, kBinaryCrossEntropy, kMeanSquaredError, kModel };
 std::string_view to_string(Loss loss);
 
 enum class Optimizer { kSgd, kAdam, kAdamW };
@@ -256,8 +262,10 @@ std::string to_toml(const Config& config);
 
 // Over the settings that all nodes of a run must share: run, cluster and node ids, the edges of the
 // topology, model, data format and partition, training, round mode. Not over schedule (a run may
-// change it), addresses, paths, energy and a node's own affairs.
-Fingerprint run_fingerprint(const Config& config);
+// change it), addresses, paths, energy and a node's own affairs. `model_file` is the digest of what
+// model.file names, where it is set.
+Fingerprint run_fingerprint(const Config& config,
+                            std::optional<Fingerprint> model_file = std::nullopt);
 
 // What stands between `running` and a reload to `next`: one line per key that differs and cannot
 // change while the daemon runs. Empty: the reload may go ahead.

@@ -46,6 +46,8 @@ struct Document {
 void read_document(std::string_view toml, Document& document);
 // What no single key can tell: references between keys, duplicates, the topology's existence.
 void check_document(Document& document);
+// Of these, the part about [model].
+void check_model(Document& document);
 // Of these, the part about [train]; fills in the defaults that follow from train.optimizer.
 void check_train(Document& document);
 // Fills in what was left to its default by "" or 0. Call only if there are no problems.

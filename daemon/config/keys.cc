@@ -30,6 +30,7 @@ using keys::optional_text;
 using keys::required;
 using keys::shared;
 using keys::text;
+using keys::text_list;
 
 constexpr std::array kLogLevels = {LogLevel::kTrace, LogLevel::kDebug, LogLevel::kInfo,
                                    LogLevel::kWarn,  LogLevel::kError, LogLevel::kOff};
@@ -39,6 +40,7 @@ constexpr std::array kMeterKinds = {MeterKind::kModel, MeterKind::kRapl, MeterKi
 constexpr std::array<std::string_view, 4> kModelNames = {"gn-lenet", "femnist-cnn", "lenet5",
                                                          "mlp"};
 constexpr std::size_t kMaxHiddenLayers = 16;
+constexpr std::size_t kMaxFrozenPatterns = 256;
 constexpr std::int64_t kMaxConstantWatts = 100'000;
 constexpr std::int64_t kMillion = 1'000'000;
 
@@ -81,6 +83,10 @@ Complaint a_model(const std::string& text) {
     allowed += (allowed.empty() ? "" : ", ") + toml_string(name);
   }
   return "one of " + allowed;
+}
+
+Complaint a_glob(const std::string& text) {
+  return text.empty() ? Complaint("a pattern, not empty") : std::nullopt;
 }
 
 Complaint a_topology(const std::string& text) {
@@ -195,12 +201,21 @@ void append_energy(List& list) {
 }
 
 void append_model(List& list) {
-  list.push_back(required(shared(text<Config>(
+  list.push_back(shared(optional_text<Config>(
       "model.name", [](auto& c) -> auto& { return c.model.name; }, a_model,
-      as_toml_names(kModelNames)))));
+      as_toml_names(kModelNames) + "; required, unless model.file is set")));
+  list.push_back(optional_text<Config>(
+      "model.file", [](auto& c) -> auto& { return c.model.file; }, not_empty,
+      "instead: TorchScript file of a model of one's own, with the weights to start from; the "
+      "same on all nodes"));
   list.push_back(text<Config>(
       "model.initial", [](auto& c) -> auto& { return c.model.initial; }, anything,
-      "safetensors file to start from; \"\" draws from run.seed"));
+      "safetensors or TorchScript file to start from; \"\" takes the weights in model.file, or "
+      "draws from run.seed"));
+  list.push_back(shared(text_list<Config>(
+      "model.frozen", [](auto& c) -> auto& { return c.model.frozen; }, kMaxFrozenPatterns, a_glob,
+      "patterns of parameters' names, such as \"conv1.*\", that are neither trained nor "
+      "exchanged")));
   list.push_back(shared(integer<Config>(
       "model.classes", [](auto& c) -> auto& { return c.model.classes; }, IntegerRange{0, 65536},
       "outputs, 0 to 65536; 0: as many as the data has classes, or a sample has targets; 62 for "

@@ -1,10 +1,13 @@
 #include "daemon/workload/workload.h"
 
 #include <algorithm>
+#include <array>
+#include <fstream>
 #include <utility>
 
 #include "data/partition.h"
 #include "data/source.h"
+#include "learn/torchscript.h"
 #include "store/safetensors.h"
 
 namespace skiptrain::daemon {
@@ -68,6 +71,8 @@ learn::LossKind loss_kind(Loss loss) {
       return learn::LossKind::kBinaryCrossEntropy;
     case Loss::kMeanSquaredError:
       return learn::LossKind::kMeanSquaredError;
+    case Loss::kModel:
+      return learn::LossKind::kModel;
   }
   return learn::LossKind::kCrossEntropy;
 }
@@ -75,6 +80,7 @@ learn::LossKind loss_kind(Loss loss) {
 data::TargetKind target_kind(Loss loss) {
   switch (loss) {
     case Loss::kCrossEntropy:
+    case Loss::kModel:
       break;
     case Loss::kBinaryCrossEntropy:
       return data::TargetKind::kFractions;
@@ -133,6 +139,8 @@ learn::TrainerOptions trainer_options(const Config& config, const data::ImageSha
   options.model.hidden.assign(config.model.hidden.begin(), config.model.hidden.end());
   options.model.input = input;
   options.model.outputs = model_outputs(config, outputs);
+  options.model.exact_outputs = config.model.classes > 0;
+  options.model.frozen = config.model.frozen;
   options.loss = loss_kind(config.train.loss);
   options.top_k = static_cast<std::uint32_t>(config.round.evaluate_top_k);
   options.local_steps = static_cast<std::uint32_t>(config.train.local_steps);
@@ -154,12 +162,38 @@ learn::TrainerOptions trainer_options(const Config& config, const data::ImageSha
   return options;
 }
 
-Result<ParametersPtr> initial_parameters(const Config& config, const ParameterLayout& layout,
-                                         ParametersPtr drawn) {
-  if (config.model.initial.empty()) return drawn;
-  auto loaded = store::read_safetensors(config.model.initial, &layout);
+Result<learn::ScriptFilePtr> load_model_file(const Config& config) {
+  if (config.model.file.empty()) return nullptr;
+  auto file = learn::read_script_file(config.model.file.string());
+  if (!file) return fail(file.error().code, "model.file: " + file.error().message);
+  return file;
+}
+
+std::optional<Fingerprint> digest_of(const learn::ScriptFilePtr& model_file) {
+  return model_file ? std::optional(model_file->digest) : std::nullopt;
+}
+
+Result<learn::TrainerOptions> with_model_files(const Config& config, learn::TrainerOptions options,
+                                               learn::ScriptFilePtr model_file,
+                                               bool needs_initial) {
+  options.model.file = std::move(model_file);
+  if (!needs_initial || config.model.initial.empty()) return options;
+  auto initial = read_model(config.model.initial);
+  if (!initial) return tl::unexpected(initial.error());
+  options.initial = std::make_shared<const NamedParameters>(*std::move(initial));
+  options.initial_source = config.model.initial.string();
+  return options;
+}
+
+Result<NamedParameters> read_model(const std::filesystem::path& file) {
+  std::array<char, 4> first{};
+  std::ifstream(file, std::ios::binary).read(first.data(), first.size());
+  if (learn::looks_like_script({first.data(), first.size()})) {
+    return learn::read_torchscript(file.string());
+  }
+  auto loaded = store::read_safetensors(file.string());
   if (!loaded) return tl::unexpected(loaded.error());
-  return loaded->parameters;
+  return NamedParameters{std::move(loaded->layout), std::move(loaded->parameters)};
 }
 
 energy::TrainRoundWork train_round_work(const Config& config, std::size_t parameter_count,

@@ -5,14 +5,15 @@
 #pragma once
 
 #include <cstddef>
+#include <filesystem>
+#include <optional>
 
 #include "base/error.h"
 #include "daemon/config/config.h"
 #include "data/dataset.h"
 #include "energy/profile.h"
 #include "learn/trainer_options.h"
-#include "model/parameter_layout.h"
-#include "model/parameters.h"
+#include "model/named_parameters.h"
 
 namespace skiptrain::daemon {
 
@@ -30,9 +31,19 @@ Result<TrainingData> load_undealt(const Config& config);
 learn::TrainerOptions trainer_options(const Config& config, const data::ImageShape& input,
                                       std::uint32_t outputs);
 
-// x(0): the file that model.initial names, else `drawn`. kMismatch: a file of another model.
-Result<ParametersPtr> initial_parameters(const Config& config, const ParameterLayout& layout,
-                                         ParametersPtr drawn);
+// The file that model.file names; null if it is not set. Errors start with the key and the path.
+Result<learn::ScriptFilePtr> load_model_file(const Config& config);
+// What run_fingerprint asks for.
+std::optional<Fingerprint> digest_of(const learn::ScriptFilePtr& model_file);
+
+// `options` with the model of `model_file`, if there is one, and, unless nobody needs it, with x(0)
+// of the file that model.initial names, if it is set.
+Result<learn::TrainerOptions> with_model_files(const Config& config, learn::TrainerOptions options,
+                                               learn::ScriptFilePtr model_file,
+                                               bool needs_initial = true);
+
+// All tensors in a model's file: safetensors or TorchScript, told apart by content.
+Result<NamedParameters> read_model(const std::filesystem::path& file);
 
 // What the energy model asks for: a train round of a node with `samples` in its share.
 energy::TrainRoundWork train_round_work(const Config& config, std::size_t parameter_count,

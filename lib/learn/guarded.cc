@@ -12,6 +12,8 @@ Error error_of_exception(const char* what) {
   const std::string prefix = std::string(what) + ": ";
   try {
     throw;
+  } catch (const Refusal& refusal) {
+    return refusal.error();
   } catch (const c10::Error& error) {
     return {ErrorCode::kInternal, prefix + "LibTorch: " + error.what_without_backtrace()};
   } catch (const std::bad_alloc&) {

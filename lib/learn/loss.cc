@@ -14,8 +14,14 @@ std::string_view to_string(LossKind kind) {
       return "binary-cross-entropy";
     case LossKind::kMeanSquaredError:
       return "mean-squared-error";
+    case LossKind::kModel:
+      return "model";
   }
   return "unknown";
+}
+
+bool takes_classes(LossKind kind) {
+  return kind == LossKind::kCrossEntropy || kind == LossKind::kModel;
 }
 
 at::Tensor loss_of(LossKind kind, const at::Tensor& outputs, const at::Tensor& targets,

@@ -15,10 +15,14 @@ enum class LossKind {
   kCrossEntropy,        // of the softmax of its outputs; targets: int64 [samples], classes
   kBinaryCrossEntropy,  // of the logistic of each output, their mean; targets: in [0, 1]
   kMeanSquaredError,    // the mean over its outputs; targets: any numbers
+  kModel,               // what the model itself says (models.h), not loss_of; targets: classes
 };
 
-// As config files spell them: "cross-entropy", "binary-cross-entropy", "mean-squared-error".
+// As config files spell them: "cross-entropy", "binary-cross-entropy", "mean-squared-error",
+// "model".
 std::string_view to_string(LossKind kind);
+// Whether targets are int64 [samples], classes; if not, float32 [samples, outputs].
+bool takes_classes(LossKind kind);
 
 enum class OverSamples { kMean, kSum };
 

@@ -31,7 +31,7 @@ std::span<const float> row_of(const at::Tensor& dense, std::int64_t row) {
 Metrics::Metrics(const TrainerOptions& options, std::uint32_t outputs) : loss_(options.loss) {
   if (loss_ == LossKind::kMeanSquaredError) return;
   per_class_.resize(outputs);
-  if (loss_ == LossKind::kCrossEntropy && options.top_k < options.model.outputs) {
+  if (takes_classes(loss_) && options.top_k < options.model.outputs) {
     top_k_ = options.top_k;
   }
 }
@@ -48,7 +48,16 @@ void Metrics::add(const at::Tensor& outputs, const at::Tensor& targets) {
     case LossKind::kMeanSquaredError:
       error_sum_ += (outputs - targets).abs().mean(1).sum(at::kDouble).item<double>();
       return;
+    case LossKind::kModel:
+      break;
   }
+}
+
+void Metrics::add_told(double loss, const at::Tensor& outputs, const at::Tensor& classes) {
+  const std::int64_t count = classes.size(0);
+  samples_ += static_cast<std::uint64_t>(count);
+  loss_sum_ += loss * static_cast<double>(count);
+  if (outputs.defined()) add_classes(outputs.to(at::kFloat).contiguous(), classes.contiguous());
 }
 
 void Metrics::add_classes(const at::Tensor& outputs, const at::Tensor& classes) {
@@ -92,6 +101,7 @@ Result<ports::Evaluation> Metrics::evaluation() const {
     right += tally.right;
     asked += tally.samples;
   }
+  if (asked == 0) return evaluation;
   evaluation.accuracy = static_cast<double>(right) / static_cast<double>(asked);
   evaluation.per_class = per_class_;
   if (top_k_ > 0) evaluation.top_k = {top_k_, static_cast<double>(among_k_) / count};

@@ -28,6 +28,10 @@ class Metrics {
   // Of one minibatch: float32 [batch, outputs], and targets as `loss_of` takes them.
   void add(const at::Tensor& outputs, const at::Tensor& targets);
 
+  // The same of a model with a loss of its own: `loss`, the mean over the minibatch, and `outputs`
+  // undefined if it does not tell them; then there is no accuracy.
+  void add_told(double loss, const at::Tensor& outputs, const at::Tensor& classes);
+
   // Of all so far, at least one sample; without a duration. kNumeric: the loss is not finite.
   Result<ports::Evaluation> evaluation() const;
 

@@ -22,7 +22,7 @@ std::uint64_t group_norm(std::uint64_t channels) {
 }
 
 Error invalid(const ModelSpec& spec, const std::string& why) {
-  return {ErrorCode::kInvalidArgument, "model " + spec.name + ": " + why};
+  return {ErrorCode::kInvalidArgument, "model " + spec.label() + ": " + why};
 }
 
 Status validate_hidden(const ModelSpec& spec) {
@@ -56,8 +56,12 @@ bool is_model_name(std::string_view name) {
   return std::find(kNames.begin(), kNames.end(), name) != kNames.end();
 }
 
+std::string ModelSpec::label() const {
+  return file ? file->path : name;
+}
+
 Status validate(const ModelSpec& spec) {
-  if (!is_model_name(spec.name)) {
+  if (!spec.file && !is_model_name(spec.name)) {
     return fail(ErrorCode::kInvalidArgument,
                 "model \"" + spec.name + "\" is not known: must be one of " + model_names());
   }
@@ -66,7 +70,8 @@ Status validate(const ModelSpec& spec) {
                                             " outputs: must be from 1 to " +
                                             std::to_string(kMaxOutputs)));
   }
-  const std::uint32_t side = smallest_side(architecture_of(spec));
+  // What a file's model takes, it says itself.
+  const std::uint32_t side = spec.file ? 1 : smallest_side(architecture_of(spec));
   if (spec.input.channels < 1 || spec.input.height < side || spec.input.width < side) {
     return tl::unexpected(invalid(spec, "images of " + data::to_string(spec.input) +
                                             " are too small: needs at least 1x" +
@@ -79,6 +84,7 @@ Status validate(const ModelSpec& spec) {
                           std::to_string(data::kMaxImageChannels) + " channels and sides of " +
                           std::to_string(data::kMaxImageSide)));
   }
+  if (spec.file) return {};
   if (spec.name == "mlp") {
     if (auto hidden = validate_hidden(spec); !hidden) return hidden;
   }

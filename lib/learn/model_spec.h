@@ -1,4 +1,5 @@
-// Names the model of a run: which of the reference models, for which images and how many outputs.
+// Names the model of a run: which of the reference models, or which TorchScript file, for which
+// images and how many outputs, and what of it is frozen.
 //
 // A value that the config fills in and that all nodes of a run agree on. The models themselves are
 // in models.cc; their parameters' names and order are those of the same model written in PyTorch.
@@ -20,6 +21,7 @@
 
 #include "base/error.h"
 #include "data/dataset.h"
+#include "learn/script_file.h"
 #include "model/parameter_layout.h"
 
 namespace skiptrain::learn {
@@ -35,6 +37,15 @@ struct ModelSpec {
   std::vector<std::uint32_t> hidden = {128};  // widths; mlp only
   data::ImageShape input{.channels = 1, .height = 28, .width = 28};
   std::uint32_t outputs = 10;  // one for each class, or for each number that is learned
+  // In place of `name`: the model is what the file holds, with the weights that are in it.
+  ScriptFilePtr file;
+  // Glob patterns: parameters and buffers of these names are neither trained nor exchanged.
+  std::vector<std::string> frozen;
+  // With a file, whether it must have just `outputs`, or that many at least.
+  bool exact_outputs = false;
+
+  // For messages: the name, or the file's.
+  std::string label() const;
 };
 
 // "gn-lenet, femnist-cnn, lenet5, mlp", for messages.
@@ -45,10 +56,13 @@ bool is_model_name(std::string_view name);
 // number of outputs out of range.
 Status validate(const ModelSpec& spec);
 
-// Of a valid spec, by arithmetic alone.
+// Of a valid spec of a reference model, by arithmetic alone.
 std::uint64_t parameter_count(const ModelSpec& spec);
 
-// The flat buffer of this model, without training anything. Errors as `validate`.
+// What nodes of this model exchange, without training anything. Errors as `validate`, and as
+// TrainerGroup::create for what is wrong with a file or a pattern of `frozen`.
 Result<ParameterLayout> layout_of(const ModelSpec& spec);
+// With the frozen ones: all parameters and floating-point buffers.
+Result<ParameterLayout> whole_layout_of(const ModelSpec& spec);
 
 }  // namespace skiptrain::learn

@@ -1,6 +1,5 @@
 #include "learn/models.h"
 
-#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
@@ -11,6 +10,8 @@
 #include "learn/flat_module.h"
 #include "learn/guarded.h"
 #include "learn/relu_max_pool.h"
+#include "learn/script_model.h"
+#include "learn/seeded_generator.h"
 
 namespace skiptrain::learn {
 namespace {
@@ -43,7 +44,15 @@ class StackedModel final : public torch::nn::Module, public Model {
     for (std::size_t i = 0; i + 1 < linear_.size(); ++i) x = linear_[i](x).relu_();
     return linear_.back()(x);
   }
-  torch::nn::Module& module() override { return *this; }
+  at::Tensor loss(const at::Tensor&, const at::Tensor&, at::Tensor&) override {
+    refuse(ErrorCode::kInvalidArgument, "train.loss = \"model\" needs model.file");
+  }
+  StateWalk state() override { return walk_of(static_cast<const torch::nn::Module&>(*this)); }
+  void set_training(bool training) override { train(training); }
+  // It has neither buffers nor dropout.
+  void keep_in_evaluation(std::vector<std::string>) override {}
+  void seed(std::uint64_t) override {}
+  void settle() override {}
 
  private:
   struct Block {
@@ -65,45 +74,33 @@ class StackedModel final : public torch::nn::Module, public Model {
   std::vector<torch::nn::Linear> linear_;
 };
 
-// Seeds the process's generator for as long as it lives, then puts the old state back.
-class SeededGenerator {
- public:
-  explicit SeededGenerator(std::uint64_t seed)
-      : lock_(mutex()), generator_(at::detail::getDefaultCPUGenerator()) {
-    const std::lock_guard inner(generator_.mutex());
-    old_state_ = generator_.get_state();
-    generator_.set_current_seed(seed);
-  }
-  ~SeededGenerator() {
-    const std::lock_guard inner(generator_.mutex());
-    generator_.set_state(old_state_);
-  }
-  SeededGenerator(const SeededGenerator&) = delete;
-  SeededGenerator& operator=(const SeededGenerator&) = delete;
-
- private:
-  static std::mutex& mutex() {
-    static std::mutex one_at_a_time;
-    return one_at_a_time;
-  }
-
-  std::unique_lock<std::mutex> lock_;
-  at::Generator generator_;
-  at::Tensor old_state_;
-};
-
 }  // namespace
 
 std::unique_ptr<Model> make_model(const ModelSpec& spec, std::uint64_t seed) {
+  if (spec.file) return make_script_model(*spec.file, spec);
   const SeededGenerator seeded(seed);
   return std::make_unique<StackedModel>(spec);
 }
 
-Result<ParameterLayout> layout_of(const ModelSpec& spec) {
+namespace {
+
+template <typename Take>
+Result<ParameterLayout> look_at(const ModelSpec& spec, Take&& take) {
   if (auto valid = validate(spec); !valid) return tl::unexpected<Error>(valid.error());
   return guarded("model", [&]() -> Result<ParameterLayout> {
-    return layout_of_module(make_model(spec, 0)->module());
+    const auto model = make_model(spec, 0);
+    return take(FlatModule(model->state(), spec.frozen));
   });
+}
+
+}  // namespace
+
+Result<ParameterLayout> layout_of(const ModelSpec& spec) {
+  return look_at(spec, [](const FlatModule& flat) { return flat.layout(); });
+}
+
+Result<ParameterLayout> whole_layout_of(const ModelSpec& spec) {
+  return look_at(spec, [](const FlatModule& flat) { return flat.whole_layout(); });
 }
 
 }  // namespace skiptrain::learn

@@ -4,8 +4,8 @@
 // Every round draws its minibatches from (run seed, NodeId, round) and nothing else, so a round can
 // be replayed alone and a restarted node goes on exactly as it would have; only the optimizer's
 // state that `keep_optimizer_state` keeps is lost by a restart. With one thread, one seed on one
-// machine gives the same bits every time. x(0) is PyTorch's default initialisation after
-// torch.manual_seed(seed).
+// machine gives the same bits every time. x(0) is TrainerOptions::initial; or what the model's file
+// holds; or else PyTorch's default initialisation after torch.manual_seed(seed).
 //
 // Threading: one train() at a time; all else from any thread. LibTorch's thread count is the
 // process's: two trainers with different `threads` in one process disturb each other. No exception
@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <memory>
 #include <stop_token>
+#include <string>
 #include <utility>
 
 #include "base/error.h"
@@ -27,7 +28,8 @@ namespace skiptrain::learn {
 class TorchTrainer final : public ports::Trainer {
  public:
   // Takes the data sets. `test` may be empty; evaluate() then fails with kPreconditionFailed.
-  // kInvalidArgument: an option out of range. kMismatch: data that does not suit the model.
+  // kInvalidArgument: an option out of range. kMismatch: data that does not suit the model. Further
+  // errors as TrainerGroup::create.
   static Result<std::unique_ptr<TorchTrainer>> create(TrainerOptions options, data::Dataset train,
                                                       data::Dataset test);
 
@@ -42,6 +44,12 @@ class TorchTrainer final : public ports::Trainer {
   Result<ports::Evaluation> evaluate(const Parameters& parameters, std::uint64_t max_samples,
                                      std::stop_token cancel = {}) override {
     return trainer_->evaluate(parameters, max_samples, std::move(cancel));
+  }
+  NamedParameters whole_model(ParametersPtr parameters) const override {
+    return trainer_->whole_model(std::move(parameters));
+  }
+  Result<std::string> torchscript(ParametersPtr parameters) const override {
+    return trainer_->torchscript(std::move(parameters));
   }
 
  private:

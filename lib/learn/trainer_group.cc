@@ -9,6 +9,8 @@
 
 #include "base/check.h"
 #include "learn/guarded.h"
+#include "learn/threads.h"
+#include "learn/torchscript.h"
 #include "learn/workspace.h"
 
 namespace skiptrain::learn {
@@ -62,21 +64,46 @@ class Loan {
 
 }  // namespace
 
+namespace {
+
+// x(0) with what is frozen; null if nothing is, as it would be x(0) once more.
+ParametersPtr whole_of(const FlatModule& flat) {
+  if (!flat.has_frozen()) return nullptr;
+  auto values = std::make_shared<Parameters>(flat.whole_layout().parameter_count());
+  flat.read_whole(values->values());
+  return values;
+}
+
+}  // namespace
+
 struct TrainerGroup::Shared {
   Shared(std::unique_ptr<const TrainingSetup> given, std::unique_ptr<Workspace> first,
          const GroupSizes& sizes)
       : setup(std::move(given)),
         layout(first->layout()),
         initial(copy_parameters(first->values())),
+        whole{first->whole().whole_layout(), whole_of(first->whole())},
         pool(layout.parameter_count(), sizes.idle_buffers) {
     idle.give(std::move(first));
-    for (std::uint32_t i = 1; i < sizes.workers; ++i)
-      idle.give(std::make_unique<Workspace>(*setup));
+    for (std::uint32_t i = 1; i < sizes.workers; ++i) {
+      auto next = std::make_unique<Workspace>(*setup);
+      if (whole.values) next->begin_with(whole, "x(0)");
+      idle.give(std::move(next));
+    }
+  }
+
+  NamedParameters whole_model(ParametersPtr parameters) const {
+    if (!whole.values) return {layout, std::move(parameters)};
+    auto selected =
+        select_parameters({layout, std::move(parameters)}, whole.layout, "model", &whole);
+    SKIPTRAIN_CHECK(selected.has_value(), "what is exchanged is part of the whole");
+    return {whole.layout, *std::move(selected)};
   }
 
   const std::unique_ptr<const TrainingSetup> setup;  // at one place: the workspaces refer to it
   const ParameterLayout layout;
   const ParametersPtr initial;
+  const NamedParameters whole;
   ParametersPool pool;
   IdleWorkspaces idle;
 };
@@ -106,6 +133,15 @@ class TrainerGroup::Handle final : public ports::Trainer {
     });
   }
 
+  NamedParameters whole_model(ParametersPtr parameters) const override {
+    return shared_->whole_model(std::move(parameters));
+  }
+
+  Result<std::string> torchscript(ParametersPtr parameters) const override {
+    use_threads(shared_->setup->options.threads);
+    return encode_torchscript(shared_->setup->options.model, whole_model(std::move(parameters)));
+  }
+
  private:
   const std::shared_ptr<Shared> shared_;
   NodeState state_;
@@ -132,9 +168,13 @@ Result<TrainerGroup> TrainerGroup::create(TrainerOptions options,
                                                  std::to_string(kMaxWorkers));
   }
   return guarded("trainer", [&]() -> Result<TrainerGroup> {
+    // Let go of as soon as it is copied: it may be as large as the model.
+    const auto initial = std::exchange(options.initial, nullptr);
     auto setup = std::make_unique<const TrainingSetup>(
         TrainingSetup{std::move(options), std::move(train), std::move(test)});
     auto first = std::make_unique<Workspace>(*setup);
+    if (initial) first->begin_with(*initial, setup->options.initial_source);
+    if (setup->options.model.file) first->rehearse();
     return TrainerGroup(std::make_shared<Shared>(std::move(setup), std::move(first), sizes));
   });
 }

@@ -8,8 +8,10 @@
 // not depend on the number of workers, nor on which nodes used the workspace before: it has exactly
 // the bits that a TorchTrainer of the same options gives on the node's samples alone.
 //
-// Every round draws its minibatches from (run seed, NodeId, round) and nothing else. x(0) is
-// PyTorch's default initialisation after torch.manual_seed(seed), one buffer for all nodes.
+// Every round draws its minibatches, and what the model draws itself (dropout), from (run seed,
+// NodeId, round) and nothing else. x(0) is TrainerOptions::initial; or what the model's file holds;
+// or else PyTorch's default initialisation after torch.manual_seed(seed); one buffer for all nodes.
+// Workers whose model draws take turns in the forward pass, as LibTorch has one generator.
 //
 // Threading: everything from any thread; calls on different handles overlap. Of one handle, only
 // one train() at a time. `threads` of the options is within an operator and for each worker:
@@ -45,8 +47,10 @@ class TrainerGroup {
  public:
   // The data sets are shared with the caller, never null and never changed. `test` may be empty;
   // evaluate() then fails with kPreconditionFailed. kInvalidArgument: an option or a size out of
-  // range. kMismatch: data that does not suit the model. kPreconditionFailed: a precision that
-  // this processor does not have.
+  // range; a model's file that this LibTorch cannot run, or whose outputs are not what the loss
+  // takes, as a trial shows; a pattern of `frozen` that nothing matches. kMismatch: data that do
+  // not suit the model; `initial` of another model. kCorrupt: a damaged file. kPreconditionFailed:
+  // a precision that this processor does not have.
   static Result<TrainerGroup> create(TrainerOptions options,
                                      std::shared_ptr<const data::Dataset> train,
                                      std::shared_ptr<const data::Dataset> test,

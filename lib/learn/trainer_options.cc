@@ -46,6 +46,9 @@ Status validate(const OptimizerOptions& options) {
 
 Status validate(const TrainerOptions& options) {
   if (auto model = validate(options.model); !model) return model;
+  if (options.loss == LossKind::kModel && !options.model.file) {
+    return invalid("loss = \"model\": needs model.file, a model with a loss of its own");
+  }
   if (options.loss == LossKind::kCrossEntropy && options.model.outputs < 2) {
     return invalid("loss = cross-entropy: tells 2 classes or more apart, but the model has " +
                    std::to_string(options.model.outputs) + " output");
@@ -110,7 +113,7 @@ Status validate(const TrainerOptions& options, const data::Dataset& dataset, con
                 std::string("the ") + which + " images are " + data::to_string(dataset.shape) +
                     ", but the model takes " + data::to_string(options.model.input));
   }
-  const bool takes_targets = options.loss != LossKind::kCrossEntropy;
+  const bool takes_targets = !takes_classes(options.loss);
   if (dataset.has_targets() != takes_targets) {
     return fail(ErrorCode::kMismatch,
                 std::string("the ") + which + " set has " +

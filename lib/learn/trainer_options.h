@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <string>
 
 #include "base/error.h"
 #include "base/ids.h"
@@ -12,6 +14,7 @@
 #include "learn/model_spec.h"
 #include "learn/optimizer.h"
 #include "learn/precision.h"
+#include "model/named_parameters.h"
 
 namespace skiptrain::learn {
 
@@ -33,6 +36,10 @@ struct TrainerOptions {
   double std = 1.0;
   LossKind loss = LossKind::kCrossEntropy;  // says also what is learned: classes, or numbers
   std::uint32_t top_k = 5;  // of evaluations of classes, where there are more; 0: none
+  // x(0), and what the frozen parameters are, in place of those drawn or in the model's file; its
+  // tensors are just the model's, frozen ones included. For messages, where it came from.
+  std::shared_ptr<const NamedParameters> initial;
+  std::string initial_source;
 };
 
 // kInvalidArgument, naming the config key and its range.

@@ -1,19 +1,23 @@
 #include "learn/workspace.h"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cmath>
 #include <cstring>
 #include <string>
+#include <utility>
 
 #include <torch/torch.h>
 
 #include "base/rng.h"
 #include "data/partition.h"
 #include "learn/gradient_clipping.h"
+#include "learn/guarded.h"
 #include "learn/loss.h"
 #include "learn/metrics.h"
 #include "learn/minibatch_sampler.h"
+#include "learn/rehearsal.h"
 #include "learn/threads.h"
 
 namespace skiptrain::learn {
@@ -26,6 +30,9 @@ constexpr std::size_t kEvaluationBatch = 32;
 constexpr std::uint64_t kMinibatchStream = 0x6d696e69;
 constexpr std::uint64_t kEvaluationStream = 0x6576616c;
 
+// And what a model draws itself, in training and in evaluation.
+constexpr std::uint64_t kDropoutStream = 0x64726f70;
+
 using Clock = std::chrono::steady_clock;
 
 Duration since(Clock::time_point begin) {
@@ -33,7 +40,7 @@ Duration since(Clock::time_point begin) {
 }
 
 std::uint32_t target_width(const TrainerOptions& options) {
-  return options.loss == LossKind::kCrossEntropy ? 0 : options.model.outputs;
+  return takes_classes(options.loss) ? 0 : options.model.outputs;
 }
 
 // LibTorch's settings belong to the thread that computes, which need not be the one that came last.
@@ -51,18 +58,37 @@ tl::unexpected<Error> cancelled() {
 Workspace::Workspace(const TrainingSetup& setup)
     : setup_(with_threads(setup)),
       model_(make_model(setup.options.model, setup.options.seed)),
-      flat_(model_->module()),
+      flat_(model_->state(), setup.options.model.frozen),
       batch_(setup.options.model.input,
              std::max<std::size_t>(setup.options.batch_size, kEvaluationBatch),
-             {setup.options.mean, setup.options.std}, target_width(setup.options)) {}
+             {setup.options.mean, setup.options.std}, target_width(setup.options)) {
+  model_->keep_in_evaluation(flat_.frozen_modules());
+}
+
+void Workspace::begin_with(const NamedParameters& initial, const std::string& source) {
+  const auto whole = select_parameters(initial, flat_.whole_layout(), source);
+  if (!whole) throw Refusal(whole.error());
+  flat_.write_whole(std::as_const(**whole).values());
+}
+
+void Workspace::rehearse() {
+  const data::Dataset& dataset = setup_.train->size() > 0 ? *setup_.train : *setup_.test;
+  if (dataset.size() == 0) return;
+  // Two, since a batch norm has nothing to learn from a single sample.
+  const std::array<std::uint32_t, 2> samples = {0, static_cast<std::uint32_t>(dataset.size() - 1)};
+  batch_.fill(dataset, samples);
+  learn::rehearse(*model_, flat_, setup_.options.model, setup_.options.loss, batch_.images(),
+                  batch_.targets());
+}
 
 Status Workspace::load(const Parameters& parameters, const char* what) {
   if (parameters.size() != layout().parameter_count()) {
     return fail(ErrorCode::kMismatch, std::string(what) + ": " + std::to_string(parameters.size()) +
-                                          " parameters given, but " + setup_.options.model.name +
+                                          " parameters given, but " + setup_.options.model.label() +
                                           " has " + std::to_string(layout().parameter_count()));
   }
   std::memcpy(flat_.values().data(), parameters.values().data(), parameters.bytes().size());
+  flat_.restore();
   return {};
 }
 
@@ -84,10 +110,14 @@ double Workspace::step(std::span<const std::uint32_t> samples, Optimizer& optimi
   at::Tensor loss;
   {
     const PrecisionScope precision(setup_.options.precision);
-    loss = loss_of(setup_.options.loss, model_->forward(batch_.images()).to(at::kFloat),
-                   batch_.targets());
+    at::Tensor outputs;
+    loss = setup_.options.loss == LossKind::kModel
+               ? model_->loss(batch_.images(), batch_.targets(), outputs)
+               : loss_of(setup_.options.loss, model_->forward(batch_.images()).to(at::kFloat),
+                         batch_.targets());
   }
   loss.backward();
+  model_->settle();
   if (setup_.options.clip_norm > 0) {
     clip_gradient_norm(flat_.gradients(), flat_.trainable(), setup_.options.clip_norm);
   }
@@ -111,6 +141,8 @@ Result<Workspace::Progress> Workspace::run_local_steps(const ports::TrainRequest
   for (std::uint64_t i = 0; i < progress.steps; ++i) {
     if (request.cancel.stop_requested()) return cancelled();
     const auto samples = sampler.next();
+    model_->seed(
+        derive_seed({options.seed, kDropoutStream, state.node.value(), request.round.value(), i}));
     const double loss = step(samples, optimizer, learning_rate);
     if (!std::isfinite(loss)) {
       return fail(ErrorCode::kNumeric, "the loss of local step " + std::to_string(i) +
@@ -137,7 +169,7 @@ Result<ports::TrainOutcome> Workspace::train(const ports::TrainRequest& request,
   if (auto loaded = load(*request.start, "train"); !loaded) {
     return tl::unexpected<Error>(loaded.error());
   }
-  model_->module().train();
+  model_->set_training(true);
   auto progress = run_local_steps(request, state, optimizer_for(state));
   if (!progress) {
     state.optimizer.reset();
@@ -166,8 +198,10 @@ Result<ports::Evaluation> Workspace::evaluate(const Parameters& parameters,
   if (auto loaded = load(parameters, "evaluate"); !loaded) {
     return tl::unexpected<Error>(loaded.error());
   }
-  const c10::InferenceMode inference;
-  model_->module().eval();
+  // Tensors of an inference mode, kept by a module of one's own, could not be trained with later.
+  const torch::NoGradGuard no_grad;
+  const c10::InferenceMode inference(setup_.options.model.file == nullptr);
+  model_->set_training(false);
   const auto population = static_cast<std::uint32_t>(test.size());
   const std::vector<std::uint32_t> samples = data::seeded_subset(
       population, static_cast<std::uint32_t>(std::min<std::uint64_t>(max_samples, population)),
@@ -178,8 +212,16 @@ Result<ports::Evaluation> Workspace::evaluate(const Parameters& parameters,
     const auto part =
         std::span(samples).subspan(begin_at, std::min(kEvaluationBatch, samples.size() - begin_at));
     batch_.fill(test, part);
+    model_->seed(derive_seed({setup_.options.seed, kDropoutStream, begin_at}));
     const PrecisionScope precision(setup_.options.precision);
-    metrics.add(model_->forward(batch_.images()).to(at::kFloat), batch_.targets());
+    if (setup_.options.loss == LossKind::kModel) {
+      at::Tensor outputs;
+      const at::Tensor loss = model_->loss(batch_.images(), batch_.targets(), outputs);
+      metrics.add_told(loss.item<double>(), outputs, batch_.targets());
+    } else {
+      metrics.add(model_->forward(batch_.images()).to(at::kFloat), batch_.targets());
+    }
+    model_->settle();
   }
   auto evaluation = metrics.evaluation();
   if (evaluation) evaluation->duration = since(begin);

@@ -13,6 +13,7 @@
 #include <memory>
 #include <span>
 #include <stop_token>
+#include <string>
 #include <vector>
 
 #include "base/error.h"
@@ -53,6 +54,14 @@ class Workspace {
 
   const ParameterLayout& layout() const { return flat_.layout(); }
   std::span<const float> values() { return flat_.values(); }
+  // With what is frozen.
+  const FlatModule& whole() const { return flat_; }
+
+  // The module starts as `initial`, which came from `source`. Throws Refusal, kMismatch, if it is
+  // of another model.
+  void begin_with(const NamedParameters& initial, const std::string& source);
+  // Throws Refusal if the model cannot be trained on these data (rehearsal.h).
+  void rehearse();
 
   // One round's local steps of `state`'s node. The outcome's parameters come from `pool`. On
   // failure the node's kept optimizer state is forgotten.

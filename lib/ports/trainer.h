@@ -8,11 +8,14 @@
 #include <cstdint>
 #include <optional>
 #include <stop_token>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
 #include "base/ids.h"
 #include "base/units.h"
+#include "model/named_parameters.h"
 #include "model/parameter_layout.h"
 #include "model/parameters.h"
 
@@ -72,6 +75,15 @@ class Trainer {
   // `cancel` is looked at between batches; then it fails with kUnavailable.
   virtual Result<Evaluation> evaluate(const Parameters& parameters, std::uint64_t max_samples,
                                       std::stop_token cancel = {}) = 0;
+
+  // The model with these parameters, of layout(), as others use it: with what is not exchanged.
+  virtual NamedParameters whole_model(ParametersPtr parameters) const {
+    return {layout(), std::move(parameters)};
+  }
+  // The same as the bytes of a TorchScript file. kPreconditionFailed if it has no such form.
+  virtual Result<std::string> torchscript(ParametersPtr /*parameters*/) const {
+    return fail(ErrorCode::kPreconditionFailed, "this model has no TorchScript form");
+  }
 };
 
 }  // namespace skiptrain::ports

@@ -93,8 +93,9 @@ std::optional<Goodbye> check_hello(const Hello& ours, const Hello& theirs) {
                   quoted(theirs.run_id));
   }
   if (ours.layout_fingerprint != theirs.layout_fingerprint) {
-    return differ(GoodbyeReason::kLayout, ours, theirs, "model layout",
-                  hex(ours.layout_fingerprint), hex(theirs.layout_fingerprint));
+    return differ(GoodbyeReason::kLayout, ours, theirs,
+                  "model layout, model.file or frozen parameters", hex(ours.layout_fingerprint),
+                  hex(theirs.layout_fingerprint));
   }
   if (ours.run_fingerprint != theirs.run_fingerprint) {
     return differ(GoodbyeReason::kRun, ours, theirs, "settings of the run",

@@ -52,14 +52,14 @@ class BareLoop {
  public:
   BareLoop()
       : model_(make_model(ModelSpec{}, 1)),
-        flat_(model_->module()),
+        flat_(model_->state(), {}),
         sgd_(make_optimizer({}, flat_.layout().parameter_count())),
         images_(torch::rand({kBatch, 1, 28, 28})),
         labels_(torch::randint(10, {kBatch}, at::kLong)) {}
 
   void run(int steps) {
     use_threads(1);
-    model_->module().train();
+    model_->set_training(true);
     for (int i = 0; i < steps; ++i) {
       flat_.zero_gradients();
       const at::Tensor loss = torch::cross_entropy_loss(model_->forward(images_), labels_);

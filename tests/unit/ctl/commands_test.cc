@@ -287,7 +287,9 @@ TEST_F(CommandTest, ModelExportWritesAWholeFileOrNone) {
   EXPECT_EQ(done.exit, ExitCode::kOk) << done.err;
   std::ifstream file(path, std::ios::binary);
   EXPECT_EQ(std::string(std::istreambuf_iterator<char>(file), {}), node.model_file);
-  EXPECT_EQ(ask({"model", "export", "-"}).out, node.model_file);
+  EXPECT_EQ(node.exported_format, v1::MODEL_FORMAT_SAFETENSORS);
+  EXPECT_EQ(ask({"model", "export", "--format", "torchscript", "-"}).out, node.model_file);
+  EXPECT_EQ(node.exported_format, v1::MODEL_FORMAT_TORCHSCRIPT);
 
   node.error = grpc::Status(grpc::StatusCode::FAILED_PRECONDITION, "warming up");
   EXPECT_EQ(ask({"model", "export", dir / "other"}).exit, ExitCode::kPrecondition);

@@ -200,8 +200,9 @@ grpc::Status FakeNode::Evaluate(Context* context, const v1::EvaluateRequest* req
   if (request->max_samples() > 0) response->set_samples(request->max_samples());
   return enter(context, "Evaluate");
 }
-grpc::Status FakeNode::ExportModel(Context* context, const v1::ExportModelRequest*,
+grpc::Status FakeNode::ExportModel(Context* context, const v1::ExportModelRequest* request,
                                    grpc::ServerWriter<v1::ExportModelResponse>* writer) {
+  exported_format = request->format();
   for (std::size_t at = 0; at < model_file.size(); at += kPieceBytes) {
     v1::ExportModelResponse piece;
     piece.set_round(status.round());

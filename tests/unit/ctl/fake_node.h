@@ -35,6 +35,7 @@ class FakeNode final : public v1::Control::Service {
   v1::EvaluateResponse evaluation;
   std::vector<v1::RoundRecord> rounds;
   std::string model_file;
+  v1::ModelFormat exported_format = v1::MODEL_FORMAT_UNSPECIFIED;
   grpc::Status error = grpc::Status::OK;  // what every request fails with, if not OK
   bool hangs = false;                     // answers only when the client has given up
   std::function<void()> while_followed;   // called in `rounds --follow`, before it ends

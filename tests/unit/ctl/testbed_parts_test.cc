@@ -75,6 +75,7 @@ TEST(PlanTest, ConfigsReadBackAsTheOptionsSay) {
   EXPECT_EQ(config->schedule, options.schedule);
   EXPECT_EQ(config->energy.budget_fraction, 0.1);
   EXPECT_EQ(config->model.name, "lenet5");
+  EXPECT_EQ(config->model.file, "");
   EXPECT_EQ(config->data.partition, "dirichlet:0.5");
   EXPECT_EQ(config->data.test_images, dir / "t10k-images-idx3-ubyte.gz");
   EXPECT_EQ(config->train.local_steps, 7u);
@@ -101,6 +102,18 @@ TEST(PlanTest, TheLearningRateIsTheOptimizersUnlessGiven) {
   EXPECT_EQ(rate({}, "train.optimizer=adam"), 0.001);
   EXPECT_EQ(rate(0.1, "train.optimizer=adam"), 0.1) << "SGD's default, but asked for";
   EXPECT_EQ(rate(0.3, "train.lr=0.2"), 0.2) << "a setting has the last word";
+}
+
+TEST(PlanTest, AModelMayBeAFile) {
+  TempDir dir;
+  TestbedOptions options = options_in(dir);
+  options.model = "models/own.pt";
+  const auto plan = plan_testbed(options, dir.path());
+  ASSERT_TRUE(plan) << plan.error().message;
+  const auto config = read_node_config(options, *plan, 0, /*with_data=*/true);
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(config->model.name, "");
+  EXPECT_EQ(config->model.file, std::filesystem::absolute("models/own.pt"));
 }
 
 TEST(PlanTest, RefusesOptionsThatTheDaemonWouldRefuse) {

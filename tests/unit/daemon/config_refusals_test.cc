@@ -56,6 +56,23 @@ TEST(ConfigRefusalsTest, NamesWhatIsMissing) {
   }
 }
 
+TEST(ConfigRefusalsTest, AModelIsNamedOrAFile) {
+  EXPECT_THAT(refusal(edited("name = \"gn-lenet\"", "")), HasSubstr("or model.file"));
+  EXPECT_THAT(refusal(edited("name = \"gn-lenet\"", "name = \"mlp\"\nfile = \"m.pt\"")),
+              HasSubstr("model.file = \"m.pt\": must be left out when model.name is set"));
+  EXPECT_THAT(refusal(edited("name = \"gn-lenet\"", "file = \"\"")), HasSubstr("model.file"));
+  EXPECT_THAT(refusal(edited("name = \"gn-lenet\"", "file = \"m.pt\"\nhidden = [8]")),
+              HasSubstr("model.hidden = [8]: must be left out with model.file"));
+  EXPECT_THAT(refusal(edited("name = \"gn-lenet\"", "name = \"mlp\"\nfrozen = [\"\"]")),
+              HasSubstr("model.frozen"));
+  EXPECT_THAT(refusal(kValidToml + "[train]\nloss = \"model\"\n"),
+              HasSubstr("train.loss = \"model\": needs model.file"));
+  EXPECT_THAT(refusal(kValidToml + "[train]\nloss = \"hinge\"\n"),
+              HasSubstr("must be one of \"cross-entropy\", \"model\""));
+  EXPECT_TRUE(
+      parse(edited("name = \"gn-lenet\"", "file = \"m.pt\"") + "[train]\nloss = \"model\"\n"));
+}
+
 TEST(ConfigRefusalsTest, ChecksTypeAndRangeOfEachKind) {
   const std::pair<const char*, const char*> cases[] = {
       {"[train]\nbatch_size = 0\n", "train.batch_size = 0: must be an integer from 1 to 65536"},

@@ -296,10 +296,31 @@ TEST(RunFingerprintTest, ChangesWithEverySharedSetting) {
       with("[train]\nlr_schedule = \"step\"\nlr_step_size = 9\n"),
       with("[train]\nweight_decay = 0.1\n"),
       with("[train]\nkeep_optimizer_state = true\n"),
+      edited("name = \"gn-lenet\"", "name = \"gn-lenet\"\nfrozen = [\"conv1.*\"]"),
+      edited("name = \"gn-lenet\"", "file = \"m.pt\""),
       with("[round]\nmode = \"async\"\n"),
       with("[round]\nmax_staleness = 9\n"),
   };
   for (const std::string& toml : changed) EXPECT_NE(run_fingerprint(valid(toml)), mine) << toml;
+}
+
+TEST(ConfigTest, AModelsFileStartsAtTheConfigsFolder) {
+  const Config config = valid(edited("name = \"gn-lenet\"", "file = \"m.pt\"\nclasses = 12"));
+  EXPECT_EQ(config.model.file, "/etc/skiptrain/m.pt");
+  EXPECT_EQ(config.model.name, "");
+  EXPECT_EQ(config.model.label(), "m.pt");
+  EXPECT_EQ(valid().model.label(), "gn-lenet");
+  const auto again = parse(to_toml(config));
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_EQ(*again, config);
+}
+
+// Of a model's file counts what is in it, and not where it lies.
+TEST(ConfigTest, TheFingerprintIsOfTheModelsFilesContent) {
+  const Config here = valid(edited("name = \"gn-lenet\"", "file = \"m.pt\""));
+  const Config there = valid(edited("name = \"gn-lenet\"", "file = \"/srv/n.pt\""));
+  EXPECT_EQ(run_fingerprint(here, Fingerprint(1)), run_fingerprint(there, Fingerprint(1)));
+  EXPECT_NE(run_fingerprint(here, Fingerprint(1)), run_fingerprint(here, Fingerprint(2)));
 }
 
 class ConfigFileTest : public ::testing::Test {

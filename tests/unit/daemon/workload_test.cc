@@ -1,8 +1,15 @@
 // From a config to what is trained.
 #include "daemon/workload/workload.h"
 
+#include <fstream>
+#include <numeric>
+#include <string>
+#include <vector>
+
 #include <gtest/gtest.h>
 
+#include "learn/torchscript.h"
+#include "store/safetensors.h"
 #include "tests/unit/daemon/config_fixture.h"
 
 namespace skiptrain::daemon {
@@ -79,6 +86,60 @@ TEST(TrainerOptionsTest, AStepFallsAsTold) {
   const auto options = options_of("lr_schedule = \"step\"\nlr_step_size = 30\nlr_gamma = 0.5\n");
   EXPECT_EQ(options.lr_schedule.factor(Round(29)), 1.0);
   EXPECT_EQ(options.lr_schedule.factor(Round(60)), 0.25);
+}
+
+TEST(TrainerOptionsTest, IsToldWhatIsFrozenAndWhoSaysTheLoss) {
+  const auto config = parse(edited("name = \"gn-lenet\"",
+                                   "file = \"m.pt\"\nclasses = 12\n"
+                                   "frozen = [\"a.*\"]") +
+                            "[train]\nloss = \"model\"\n");
+  ASSERT_TRUE(config) << config.error().message;
+  const auto options = trainer_options(*config, kInput, 10);
+  EXPECT_EQ(options.model.frozen, std::vector<std::string>{"a.*"});
+  EXPECT_EQ(options.loss, learn::LossKind::kModel);
+  EXPECT_EQ(options.model.classes, 12u);
+  EXPECT_TRUE(options.model.exact_classes);
+}
+
+TEST(ModelFilesTest, ErrorsNameTheKeyAndTheFile) {
+  const auto config = parse(edited("name = \"gn-lenet\"", "file = \"/nowhere/m.pt\""));
+  ASSERT_TRUE(config) << config.error().message;
+  const auto file = load_model_file(*config);
+  ASSERT_FALSE(file);
+  EXPECT_EQ(file.error().code, ErrorCode::kNotFound);
+  EXPECT_NE(file.error().message.find("model.file: /nowhere/m.pt"), std::string::npos);
+  const auto named = load_model_file(*parse(kValidToml));
+  ASSERT_TRUE(named);
+  EXPECT_EQ(*named, nullptr);
+}
+
+TEST(ModelFilesTest, InitialParametersComeInEitherFormat) {
+  const learn::ModelSpec spec{.name = "mlp", .hidden = {3}, .input = {1, 2, 2}, .classes = 2};
+  const auto layout = learn::layout_of(spec);
+  ASSERT_TRUE(layout);
+  std::vector<float> values(layout->parameter_count());
+  std::iota(values.begin(), values.end(), 1.0f);
+  const NamedParameters model{*layout, copy_parameters(values)};
+  const std::string path = ::testing::TempDir() + "initial-model";
+  const auto read = [&]() -> std::vector<float> {
+    auto config =
+        parse(edited("name = \"gn-lenet\"", "name = \"mlp\"\ninitial = \"" + path + "\""));
+    EXPECT_TRUE(config) << config.error().message;
+    const auto options = with_model_files(*config, {}, nullptr);
+    EXPECT_TRUE(options) << options.error().message;
+    if (!options) return {};
+    EXPECT_EQ(options->initial->layout, *layout);
+    EXPECT_EQ(options->initial_source, path);
+    EXPECT_EQ(with_model_files(*config, {}, nullptr, /*needs_initial=*/false)->initial, nullptr);
+    const auto found = options->initial->values->values();
+    return {found.begin(), found.end()};
+  };
+  const auto script = learn::encode_torchscript(spec, model);
+  ASSERT_TRUE(script) << script.error().message;
+  std::ofstream(path, std::ios::binary) << *script;
+  EXPECT_EQ(read(), values);
+  ASSERT_TRUE(store::write_safetensors(path, *layout, values, {}));
+  EXPECT_EQ(read(), values);
 }
 
 }  // namespace

@@ -30,7 +30,7 @@ TEST(FlatModuleTest, ListsParametersAndFloatBuffersInStateDictOrder) {
   EXPECT_EQ(names, (std::vector<std::string>{"first.weight", "first.bias", "norm.weight",
                                              "norm.bias", "norm.running_mean", "norm.running_var",
                                              "last.weight", "last.bias"}));
-  EXPECT_EQ(flat.layout(), layout_of_module(module));
+  EXPECT_EQ(flat.layout(), copy_state(walk_of(module)).layout);
 }
 
 TEST(FlatModuleTest, KeepsTheValuesAndSharesTheMemory) {

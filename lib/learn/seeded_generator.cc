@@ -1,0 +1,34 @@
+#include "learn/seeded_generator.h"
+
+#include <mutex>
+
+#include <torch/torch.h>
+
+namespace skiptrain::learn {
+namespace {
+
+std::mutex& one_at_a_time() {
+  static std::mutex mutex;
+  return mutex;
+}
+
+}  // namespace
+
+struct SeededGenerator::State {
+  std::unique_lock<std::mutex> lock{one_at_a_time()};
+  at::Generator generator{at::detail::getDefaultCPUGenerator()};
+  at::Tensor before;
+};
+
+SeededGenerator::SeededGenerator(std::uint64_t seed) : state_(std::make_unique<State>()) {
+  const std::lock_guard inner(state_->generator.mutex());
+  state_->before = state_->generator.get_state();
+  state_->generator.set_current_seed(seed);
+}
+
+SeededGenerator::~SeededGenerator() {
+  const std::lock_guard inner(state_->generator.mutex());
+  state_->generator.set_state(state_->before);
+}
+
+}  // namespace skiptrain::learn
