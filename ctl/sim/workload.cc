@@ -37,7 +37,8 @@ Result<std::vector<std::vector<std::uint32_t>>> deal(const daemon::Config& confi
   const auto count = static_cast<std::uint32_t>(config.cluster.nodes.size());
   std::vector<std::vector<std::uint32_t>> shares;
   for (std::uint32_t position = 0; position < count; ++position) {
-    auto share = data::indices_for(*partition, train.labels, {position, count, config.run.seed});
+    auto share = data::indices_for(*partition, train.labels, {position, count, config.run.seed},
+                                   train.users);
     if (!share) {
       return invalid("--partition " + config.data.partition + " of " +
                      std::to_string(train.size()) + " samples over " + std::to_string(count) +

@@ -1,14 +1,17 @@
 #include "data/array_loader.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
-#include <cstring>
+#include <cstdint>
+#include <limits>
 #include <span>
 #include <utility>
 #include <vector>
 
 #include "data/npy_reader.h"
 #include "data/npz_reader.h"
+#include "data/torch_reader.h"
 
 namespace skiptrain::data {
 namespace {
@@ -88,38 +91,86 @@ Result<Plan> make_plan(const ArrayType& features, const std::string& features_na
   return Plan{*shape, classes, *std::move(labels), *std::move(share)};
 }
 
-// The samples of the plan's share. `bytes_of_row(i)` has those of the share's i-th row.
-template <typename BytesOfRow>
-Result<Dataset> make_dataset(const Plan& plan, const ArrayType& type, const std::string& name,
-                             BytesOfRow bytes_of_row) {
+// The place of the first value that is not finite, or values.size().
+std::size_t first_not_finite(std::span<const float> values) {
+  // The exponent's bits are all ones; told in one pass without branches, which is vectorised.
+  constexpr std::uint32_t kExponent = 0x7f80'0000;
+  std::uint32_t any = 0;
+  for (const float value : values) {
+    any |=
+        static_cast<std::uint32_t>((std::bit_cast<std::uint32_t>(value) & kExponent) == kExponent);
+  }
+  if (any == 0) return values.size();
+  const auto bad =
+      std::find_if(values.begin(), values.end(), [](float x) { return !std::isfinite(x); });
+  return static_cast<std::size_t>(bad - values.begin());
+}
+
+Status check_finite(std::span<const float> row, std::uint32_t number, const std::string& name) {
+  const std::size_t bad = first_not_finite(row);
+  if (bad == row.size()) return {};
+  return fail(ErrorCode::kNumeric,
+              name + ": row " + std::to_string(number) + ": value " + std::to_string(bad) + " is " +
+                  std::to_string(row[bad]) +
+                  ": must be a finite number of float32's range; in NumPy: numpy.isfinite(a) tells "
+                  "which are");
+}
+
+// Whether the values can be used where they lie.
+bool is_usable_in_place(const Array& array) {
+  if (array.type.dtype == DType::kUint8) return true;
+  const bool is_native = array.type.is_big_endian == (std::endian::native == std::endian::big);
+  return array.type.dtype == DType::kFloat32 && is_native &&
+         reinterpret_cast<std::uintptr_t>(array.bytes.data()) % alignof(float) == 0;
+}
+
+// The samples of the plan's share; `place(i)` is the row of the array that has the i-th of them.
+template <typename Place>
+Result<Dataset> make_dataset(const Plan& plan, const Array& array, const std::string& name,
+                             Place place) {
   Dataset dataset{plan.shape, plan.classes, {}, {}};
+  dataset.labels.reserve(plan.share.size());
+  for (const std::uint32_t row : plan.share) dataset.labels.push_back(plan.labels[row]);
   const std::size_t values = plan.shape.value_count();
-  const bool are_pixels = type.dtype == DType::kUint8;
-  if (are_pixels) {
-    dataset.pixels.resize(plan.share.size() * values);
+  const bool in_place = is_usable_in_place(array);
+  if (in_place) {
+    dataset.mapped.are_floats = array.type.dtype == DType::kFloat32;
+    dataset.mapped.owners = {array.owner};
+    dataset.mapped.rows.reserve(plan.share.size());
   } else {
     dataset.features.resize(plan.share.size() * values);
   }
-  dataset.labels.reserve(plan.share.size());
   for (std::size_t i = 0; i < plan.share.size(); ++i) {
-    dataset.labels.push_back(plan.labels[plan.share[i]]);
-    const std::span<const std::uint8_t> bytes = bytes_of_row(i);
-    if (are_pixels) {
-      std::memcpy(dataset.pixels.data() + i * values, bytes.data(), values);
-      continue;
+    const std::span<const std::uint8_t> bytes = array.row(place(i));
+    if (in_place) {
+      dataset.mapped.rows.push_back(bytes.data());
+      if (!dataset.mapped.are_floats) continue;
+    } else {
+      copy_floats(array.type, bytes, std::span(dataset.features).subspan(i * values, values));
     }
-    const std::span<float> row = std::span(dataset.features).subspan(i * values, values);
-    copy_floats(type, bytes, row);
-    const auto bad =
-        std::find_if(row.begin(), row.end(), [](float x) { return !std::isfinite(x); });
-    if (bad != row.end()) {
-      return fail(ErrorCode::kNumeric, name + ": row " + std::to_string(plan.share[i]) +
-                                           ": value " + std::to_string(bad - row.begin()) + " is " +
-                                           std::to_string(*bad) +
-                                           ": must be a finite number of float32's range");
+    const std::span<const float> row(dataset.float_sample(i), values);
+    if (auto finite = check_finite(row, plan.share[i], name); !finite) {
+      return tl::unexpected<Error>(finite.error());
     }
   }
   return dataset;
+}
+
+// Two arrays of an archive that has type_of(), read() and read_rows().
+template <typename Archive>
+Result<Dataset> load_pair(const Archive& archive, const ArrayPair& arrays, const char* suffix,
+                          const LoadOptions& options) {
+  const auto type = archive.type_of(arrays.features);
+  if (!type) return tl::unexpected<Error>(type.error());
+  const auto label_array = archive.read(arrays.labels);
+  if (!label_array) return tl::unexpected<Error>(label_array.error());
+  const std::string features = arrays.file + ": " + arrays.features + suffix;
+  const auto plan = make_plan(*type, features, *label_array,
+                              arrays.file + ": " + arrays.labels + suffix, options);
+  if (!plan) return tl::unexpected<Error>(plan.error());
+  const auto kept = archive.read_rows(arrays.features, plan->share);
+  if (!kept) return tl::unexpected<Error>(kept.error());
+  return make_dataset(*plan, *kept, features, [](std::size_t i) { return i; });
 }
 
 }  // namespace
@@ -132,24 +183,32 @@ Result<Dataset> load_npy(const std::string& features, const std::string& labels,
   if (!array) return tl::unexpected<Error>(array.error());
   const auto plan = make_plan(array->type, features, *label_array, labels, options);
   if (!plan) return tl::unexpected<Error>(plan.error());
-  return make_dataset(*plan, array->type, features,
-                      [&](std::size_t i) { return array->row(plan->share[i]); });
+  return make_dataset(*plan, *array, features, [&](std::size_t i) { return plan->share[i]; });
 }
 
-Result<Dataset> load_npz(const NpzArrays& arrays, const LoadOptions& options) {
+Result<Dataset> load_npz(const ArrayPair& arrays, const LoadOptions& options) {
   const auto npz = NpzFile::open(arrays.file);
   if (!npz) return tl::unexpected<Error>(npz.error());
-  const auto type = npz->type_of(arrays.features);
-  if (!type) return tl::unexpected<Error>(type.error());
-  const auto label_array = npz->read(arrays.labels);
-  if (!label_array) return tl::unexpected<Error>(label_array.error());
-  const std::string features = arrays.file + ": " + arrays.features + ".npy";
-  const auto plan = make_plan(*type, features, *label_array,
-                              arrays.file + ": " + arrays.labels + ".npy", options);
+  return load_pair(*npz, arrays, ".npy", options);
+}
+
+Result<Dataset> load_torch(const ArrayPair& arrays, const LoadOptions& options) {
+  const auto file = TorchFile::open(arrays.file);
+  if (!file) return tl::unexpected<Error>(file.error());
+  return load_pair(*file, arrays, "", options);
+}
+
+Result<Dataset> unlabelled(const Array& features, const std::string& name,
+                           const LoadOptions& options) {
+  const std::uint64_t rows = features.type.row_count();
+  if (rows > std::numeric_limits<std::uint32_t>::max()) {
+    return fail(ErrorCode::kResourceExhausted, name + ": more than 4294967295 rows");
+  }
+  const std::vector<std::uint8_t> zeros(rows);
+  const Array labels{{DType::kUint8, false, {rows}}, zeros, nullptr};
+  const auto plan = make_plan(features.type, name, labels, name, options);
   if (!plan) return tl::unexpected<Error>(plan.error());
-  const auto kept = npz->read_rows(arrays.features, plan->share);
-  if (!kept) return tl::unexpected<Error>(kept.error());
-  return make_dataset(*plan, *type, features, [&](std::size_t i) { return kept->row(i); });
+  return make_dataset(*plan, features, name, [&](std::size_t i) { return plan->share[i]; });
 }
 
 Result<ImageShape> row_shape(std::uint64_t columns, const std::string& name) {

@@ -26,40 +26,51 @@ Status check_same_columns(const CsvLabels& first, const std::string& first_file,
 
 }  // namespace
 
-Result<Dataset> load_csv(const CsvSet& set, const std::string& file, const LoadOptions& options) {
-  auto wanted = read_csv_labels(file, set.label_column);
-  if (!wanted) return tl::unexpected<Error>(wanted.error());
-  std::vector<std::string> names = wanted->names;
-  for (const std::string& other_file : set.files) {
-    if (other_file == file) continue;
-    const auto other = read_csv_labels(other_file, set.label_column);
-    if (!other) return tl::unexpected<Error>(other.error());
-    if (auto same = check_same_columns(*wanted, file, *other, other_file); !same) {
+Result<CsvTables> CsvTables::open(const CsvSet& set) {
+  CsvTables tables;
+  tables.set_ = set;
+  std::vector<CsvLabels> read;
+  std::vector<std::string> names;
+  for (const std::string& file : set.files) {
+    auto labels = read_csv_labels(file, set.label_column);
+    if (!labels) return tl::unexpected<Error>(labels.error());
+    read.push_back(*std::move(labels));
+    if (auto same = check_same_columns(read.front(), set.files.front(), read.back(), file); !same) {
       return tl::unexpected<Error>(same.error());
     }
-    names.insert(names.end(), other->names.begin(), other->names.end());
+    names.insert(names.end(), read.back().names.begin(), read.back().names.end());
   }
+  const auto shape = row_shape(read.front().features.size(), set.files.front());
+  if (!shape) return tl::unexpected<Error>(shape.error());
+  tables.shape_ = *shape;
   const auto classes = number_classes(names);
   if (classes.size() > kMaxLabels) {
-    return fail(ErrorCode::kResourceExhausted, file + ": more than " + std::to_string(kMaxLabels) +
+    return fail(ErrorCode::kResourceExhausted, set.files.front() + ": more than " +
+                                                   std::to_string(kMaxLabels) +
                                                    " classes in all files of the set");
   }
-  const auto shape = row_shape(wanted->features.size(), file);
-  if (!shape) return tl::unexpected<Error>(shape.error());
-  std::vector<Label> label_of;  // by index in wanted->names
-  for (const std::string& name : wanted->names) {
-    label_of.push_back(static_cast<Label>(classes.at(name)));
+  for (const auto& [name, number] : classes) {
+    tables.classes_ = std::max(tables.classes_, number + 1);
   }
-  std::vector<Label> labels;
-  labels.reserve(wanted->rows.size());
-  for (const std::uint32_t name : wanted->rows) labels.push_back(label_of[name]);
+  for (const CsvLabels& labels : read) {
+    std::vector<Label> label_of;  // by index in labels.names
+    for (const std::string& name : labels.names) {
+      label_of.push_back(static_cast<Label>(classes.at(name)));
+    }
+    std::vector<Label>& of_file = tables.labels_.emplace_back();
+    of_file.reserve(labels.rows.size());
+    for (const std::uint32_t name : labels.rows) of_file.push_back(label_of[name]);
+  }
+  return tables;
+}
+
+Result<Dataset> CsvTables::load(std::size_t file, const LoadOptions& options) const {
+  const std::vector<Label>& labels = labels_[file];
   const auto share = chosen_rows(labels, options);
   if (!share) return tl::unexpected<Error>(share.error());
-  auto features = read_csv_features(file, set.label_column, *share);
+  auto features = read_csv_features(set_.files[file], set_.label_column, *share);
   if (!features) return tl::unexpected<Error>(features.error());
-  Dataset dataset{*shape, 0, {}, {}, *std::move(features)};
-  for (const auto& [name, number] : classes)
-    dataset.classes = std::max(dataset.classes, number + 1);
+  Dataset dataset{shape_, classes_, {}, {}, *std::move(features)};
   dataset.labels.reserve(share->size());
   for (const std::uint32_t row : *share) dataset.labels.push_back(labels[row]);
   return dataset;

@@ -11,30 +11,12 @@
 #include <utility>
 
 #include "data/mapped_file.h"
+#include "data/quoted.h"
 
 namespace skiptrain::data {
 namespace {
 
 constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
-constexpr std::size_t kShown = 40;  // columns, or characters of a field
-
-// What a file says may be anything; in a message it is cut and cleaned.
-std::string quoted(std::string_view text) {
-  std::string shown = "\"";
-  for (const char c : text.substr(0, kShown)) {
-    shown += static_cast<unsigned char>(c) < 0x20 ? '?' : c;
-  }
-  return shown + (text.size() > kShown ? "...\"" : "\"");
-}
-
-std::string list_of(const std::vector<std::string>& names) {
-  std::string text;
-  for (std::size_t i = 0; i < std::min(names.size(), kShown); ++i) {
-    text += (i > 0 ? ", " : "") + quoted(names[i]);
-  }
-  return text + (names.size() > kShown ? ", ..." : "");
-}
-
 bool is_blank(char c) {
   return c == ' ' || c == '\t';
 }
@@ -194,7 +176,7 @@ Result<Table> open_table(const std::string& path, const std::string& label_colum
   if (label == table.columns.end()) {
     return fail(ErrorCode::kNotFound, table.records.here() + ": there is no column " +
                                           quoted(label_column) + " for the labels; there are " +
-                                          list_of(table.columns));
+                                          quoted_list(table.columns));
   }
   table.label = static_cast<std::size_t>(label - table.columns.begin());
   if (table.columns.size() == 1) {

@@ -2,13 +2,18 @@
 //
 // Of images, unsigned bytes rather than floats, so that a share of 30 000 samples of 784 pixels
 // takes 23 MB and not 94; the trainer turns a minibatch into floats when it needs it. Of anything
-// else, the floats themselves; a row of a table is a sample of shape 1x1xCOLUMNS. Plain values, no
-// threads.
+// else, the floats themselves; a row of a table is a sample of shape 1x1xCOLUMNS.
+//
+// The values are in vectors, or they stay in the files they came from, mapped into memory, so that
+// a set may be larger than the memory: then the set holds a pointer for each sample of the share,
+// and the system reads the pages that a minibatch needs. `sample` and `float_sample` do not tell
+// which. Plain values, no threads; copies share the mapped files.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -35,30 +40,44 @@ std::string to_string(const ImageShape& shape);
 using Label = std::uint16_t;
 inline constexpr std::uint32_t kMaxLabels = std::numeric_limits<Label>::max() + 1u;
 
+// Samples that lie in mapped files, or in other memory of somebody else's.
+struct MappedSamples {
+  std::vector<const void*> rows;  // where each sample's values begin, aligned as their type needs
+  bool are_floats = false;
+  std::vector<std::shared_ptr<const void>> owners;  // of the memory behind `rows`
+};
+
 struct Dataset {
   ImageShape shape;
   // Largest label of the files it came from, plus one; the same on every node, whatever its share.
   std::uint32_t classes = 0;
-  // [size, channels, height, width], row-major; or empty, and the values are in `features`.
+  // [size, channels, height, width], row-major; or empty, and the values are in `features` or
+  // `mapped`.
   std::vector<std::uint8_t> pixels;
   std::vector<Label> labels;    // [size], each below `classes`
   std::vector<float> features;  // as `pixels`, finite; empty if those are not
+  // [size]: by whom each sample was made, numbered from 0; empty if the files do not say.
+  std::vector<std::uint32_t> users;
+  MappedSamples mapped;  // [size] rows, and both vectors of values are empty; or no rows
 
   std::size_t size() const { return labels.size(); }
-  bool holds_floats() const { return !features.empty(); }
+  bool holds_floats() const { return !features.empty() || mapped.are_floats; }
   // Its pixels; of a set that does not hold floats.
   const std::uint8_t* sample(std::size_t index) const {
+    if (!mapped.rows.empty()) return static_cast<const std::uint8_t*>(mapped.rows[index]);
     return pixels.data() + index * shape.value_count();
   }
   // Its features; of a set that holds floats.
   const float* float_sample(std::size_t index) const {
+    if (!mapped.rows.empty()) return static_cast<const float*>(mapped.rows[index]);
     return features.data() + index * shape.value_count();
   }
-  // That its vectors' elements take.
+  // That its vectors' elements take; what is mapped takes none that the system could not have back.
   std::size_t byte_count() const {
-    return pixels.size() + labels.size() * sizeof(Label) + features.size() * sizeof(float);
+    return pixels.size() + labels.size() * sizeof(Label) + features.size() * sizeof(float) +
+           users.size() * sizeof(users[0]) + mapped.rows.size() * sizeof(mapped.rows[0]);
   }
-  // kInvalidArgument unless pixels or features, labels and classes agree with each other.
+  // kInvalidArgument unless the values, labels, users and classes agree with each other.
   Status validate() const;
 };
 

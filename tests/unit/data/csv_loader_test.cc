@@ -17,11 +17,18 @@ class CsvLoaderTest : public DataFilesTest {
   std::string csv(const std::string& name, const std::string& text) const {
     return write(name, ByteString(text.begin(), text.end()));
   }
+  // By the opened tables, as the files are loaded.
+  static Result<Dataset> load_csv(const CsvSet& set, std::size_t file,
+                                  const LoadOptions& options = {}) {
+    const auto tables = CsvTables::open(set);
+    if (!tables) return tl::unexpected<Error>(tables.error());
+    return tables->load(file, options);
+  }
   CsvSet set(const std::string& train, const std::string& test) const {
     return {{csv("train.csv", train), csv("test.csv", test)}, "y"};
   }
   std::string refusal(const CsvSet& set, ErrorCode code) const {
-    const auto loaded = load_csv(set, set.files[0]);
+    const auto loaded = load_csv(set, 0);
     EXPECT_FALSE(loaded);
     if (loaded) return "";
     EXPECT_EQ(loaded.error().code, code) << loaded.error().message;
@@ -31,25 +38,25 @@ class CsvLoaderTest : public DataFilesTest {
 
 TEST_F(CsvLoaderTest, LoadsEachFileOfASet) {
   const CsvSet both = set("a,y,b\n1,2,3\n4,0,5\n", "a,y,b\n6,9,7\n");
-  const auto train = load_csv(both, both.files[0]);
+  const auto train = load_csv(both, 0);
   ASSERT_TRUE(train) << train.error().message;
   EXPECT_TRUE(train->validate());
   EXPECT_EQ(train->shape, (ImageShape{1, 1, 2}));
-  EXPECT_THAT(train->features, ElementsAre(1, 3, 4, 5));
+  EXPECT_THAT(features_of(*train), ElementsAre(1, 3, 4, 5));
   EXPECT_THAT(train->labels, ElementsAre(2, 0));
   EXPECT_EQ(train->classes, 10u) << "those of the other file, too";
-  const auto test = load_csv(both, both.files[1]);
+  const auto test = load_csv(both, 1);
   ASSERT_TRUE(test) << test.error().message;
-  EXPECT_THAT(test->features, ElementsAre(6, 7));
+  EXPECT_THAT(features_of(*test), ElementsAre(6, 7));
   EXPECT_THAT(test->labels, ElementsAre(9));
 }
 
 TEST_F(CsvLoaderTest, ANameIsTheSameClassInAllFiles) {
   const CsvSet both = set("a,y\n1,cat\n2,dog\n", "a,y\n1,dog\n2,ant\n");
-  const auto train = load_csv(both, both.files[0]);
+  const auto train = load_csv(both, 0);
   ASSERT_TRUE(train) << train.error().message;
   EXPECT_THAT(train->labels, ElementsAre(1, 2));
-  const auto test = load_csv(both, both.files[1]);
+  const auto test = load_csv(both, 1);
   ASSERT_TRUE(test) << test.error().message;
   EXPECT_THAT(test->labels, ElementsAre(2, 0));
   EXPECT_EQ(test->classes, 3u);
@@ -63,8 +70,7 @@ TEST_F(CsvLoaderTest, DealsEachRowToOneNode) {
   const CsvSet both = set(text, "y,a,b\nclass 0,1,2\n");
   std::vector<int> seen(220);
   for (std::uint32_t position = 0; position < 3; ++position) {
-    const auto share =
-        load_csv(both, both.files[0], {.partition = LabelShards{2}, .seat = {position, 3, 5}});
+    const auto share = load_csv(both, 0, {.partition = LabelShards{2}, .seat = {position, 3, 5}});
     ASSERT_TRUE(share) << share.error().message;
     EXPECT_TRUE(share->validate());
     EXPECT_LT(share->size(), 100u);
