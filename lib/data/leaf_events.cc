@@ -127,7 +127,7 @@ class Events {
   bool other(const std::string& what) {
     if (level_ == 0) return stop(ErrorCode::kInvalidArgument, "must be an object");
     if (!is_user_data()) return true;
-    if (level_ == kOfField && field_ != "x" && field_ != "y") return true;
+    if (level_ >= kOfUser && field_ != "x" && field_ != "y") return true;
     return stop(ErrorCode::kInvalidArgument,
                 what + ": " +
                     (level_ < kOfUser

@@ -260,7 +260,7 @@ TEST(ConfigRefusalsTest, AWrongDataFileKeyIsReportedOnce) {
   EXPECT_EQ(refusal(edited(kIdxKeys, "format = \"cifar\"\ndirectory = \"d\"\n")),
             at(22,
                "data.format = \"cifar\": must be one of \"idx\", \"cifar-10\", \"cifar-100\", "
-               "\"npy\", \"npz\", \"csv\""));
+               "\"npy\", \"npz\", \"csv\", \"torch\", \"leaf\", \"images\""));
   EXPECT_THAT(refusal("[data\n"), Not(HasSubstr("must be set")));
 }
 
