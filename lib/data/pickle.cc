@@ -12,9 +12,12 @@ namespace skiptrain::data::pickle {
 namespace {
 
 constexpr std::string_view kStorageSuffix = "Storage";
-constexpr std::string_view kAdvice =
-    "must hold tensors alone, in a dictionary or a tuple, as torch.save({\"x_train\": x}, path) "
-    "writes them";
+
+std::string advice() {
+  return "must hold tensors alone, in a dictionary or a tuple, as torch.save({\"x_train\": x}, "
+         "path) "
+         "writes them";
+}
 
 class Machine {
  public:
@@ -51,7 +54,7 @@ class Machine {
     return fail(ErrorCode::kCorrupt, here() + what);
   }
   tl::unexpected<Error> unknown(const std::string& what) const {
-    return fail(ErrorCode::kInvalidArgument, here() + what + ": " + std::string(kAdvice));
+    return fail(ErrorCode::kInvalidArgument, here() + what + ": " + advice());
   }
 
   // Little-endian, of `bytes` bytes; nullopt at the end.
