@@ -88,6 +88,7 @@ ExitCode run_skipctl(const std::vector<std::string>& arguments, Screen& screen) 
   add_steering_commands(app, selection);
   add_model_commands(app, selection);
   add_config_command(app, selection);
+  add_data_commands(app, selection);
   add_watch_command(app, selection);
   add_testbed_commands(app, selection);
   add_sim_command(app, selection);

@@ -49,6 +49,7 @@ void add_run_commands(CLI::App& root, Selection& selection);       // run pause,
 void add_steering_commands(CLI::App& root, Selection& selection);  // pause, resume, stop, log level
 void add_model_commands(CLI::App& root, Selection& selection);     // eval, model export
 void add_config_command(CLI::App& root, Selection& selection);     // config check
+void add_data_commands(CLI::App& root, Selection& selection);      // data inspect|partition
 void add_watch_command(CLI::App& root, Selection& selection);      // watch
 void add_testbed_commands(CLI::App& root, Selection& selection);   // testbed ...
 void add_sim_command(CLI::App& root, Selection& selection);        // sim ...

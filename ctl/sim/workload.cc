@@ -40,7 +40,7 @@ Result<std::vector<std::vector<std::uint32_t>>> deal(const daemon::Config& confi
     const data::Seat seat{position, count, config.run.seed};
     auto share = train.has_targets()
                      ? data::indices_for(*partition, std::uint64_t{train.size()}, seat)
-                     : data::indices_for(*partition, train.labels, seat);
+                     : data::indices_for(*partition, train.labels, seat, train.users);
     if (!share) {
       return invalid("--partition " + config.data.partition + " of " +
                      std::to_string(train.size()) + " samples over " + std::to_string(count) +

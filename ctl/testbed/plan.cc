@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <random>
@@ -28,7 +29,11 @@ bool is_program(const fs::path& path) {
 }
 
 Result<daemon::DataSettings> data_settings(const TestbedOptions& options) {
-  const auto source = data::find_source(options.dataset);
+  const bool holds_out = std::ranges::any_of(options.settings, [](const std::string& setting) {
+    return setting.starts_with("data.held_out=") && setting != "data.held_out=0";
+  });
+  const auto source = data::find_source(
+      options.dataset, holds_out ? data::TestFiles::kIgnored : data::TestFiles::kNeeded);
   if (!source) {
     return fail(source.error().code, "--dataset " + source.error().message);
   }
@@ -46,8 +51,8 @@ Result<daemon::DataSettings> data_settings(const TestbedOptions& options) {
     if (!path->empty()) *field = fs::absolute(*path);
   }
   const data::PixelStatistics pixels = data::usual_statistics(source->format);
-  settings.mean = pixels.mean;
-  settings.std = pixels.std;
+  settings.mean = {pixels.mean};
+  settings.std = {pixels.std};
   settings.partition = options.partition;
   return settings;
 }
@@ -78,14 +83,23 @@ Status apply_setting(toml::table& document, const std::string& setting) {
                 "--set " + setting + ": must be SECTION.KEY=VALUE, as in round.deadline=2s");
   }
   const std::string section = setting.substr(0, dot);
-  const std::string key = setting.substr(dot + 1, equals - dot - 1);
+  std::string key = setting.substr(dot + 1, equals - dot - 1);
   const std::string value = setting.substr(equals + 1);
-  toml::table& table = *document.insert(section, toml::table{}).first->second.as_table();
+  toml::table* table = document.insert(section, toml::table{}).first->second.as_table();
+  // A table within, as in data.augment.flip=true.
+  for (std::size_t inner = key.find('.'); inner != std::string::npos && table != nullptr;
+       inner = key.find('.')) {
+    table = table->insert(key.substr(0, inner), toml::table{}).first->second.as_table();
+    key.erase(0, inner + 1);
+  }
+  if (table == nullptr) {
+    return fail(ErrorCode::kInvalidArgument, "--set " + setting + ": there is no such table");
+  }
   try {
     toml::table parsed = toml::parse("value = " + value);
-    parsed["value"].visit([&](auto&& node) { table.insert_or_assign(key, node); });
+    parsed["value"].visit([&](auto&& node) { table->insert_or_assign(key, node); });
   } catch (const toml::parse_error&) {
-    table.insert_or_assign(key, value);
+    table->insert_or_assign(key, value);
   }
   return {};
 }

@@ -238,11 +238,16 @@ DataFileKeys data_file_keys(data::Format format, const std::string& name) {
               "data.train_images, data.train_labels, data.test_images and data.test_labels"};
     case data::Format::kNpz:
     case data::Format::kCsv:
+    case data::Format::kTorch:
       return {{"data.train_file", "data.test_file"},
-              format == data::Format::kNpz ? "file .npz of NumPy" : "CSV file",
+              format == data::Format::kNpz     ? "file .npz of NumPy"
+              : format == data::Format::kTorch ? "file of torch.save"
+                                               : "CSV file",
               "data.train_file and data.test_file"};
     case data::Format::kCifar10:
     case data::Format::kCifar100:
+    case data::Format::kLeaf:
+    case data::Format::kImages:
       break;
   }
   return {{"data.directory"}, "the folder with the files of " + name, "found in data.directory"};
@@ -259,13 +264,37 @@ void check_data_files(Document& document) {
   const data::Format format = document.config.data.format;
   const std::string name = "data.format = " + toml_string(to_string(format));
   const DataFileKeys own = data_file_keys(format, name);
+  const bool holds_out = document.config.data.held_out > 0;
   for (const std::string_view key : kAllKeys) {
     const bool is_own = std::ranges::find(own.keys, key) != own.keys.end();
+    if (is_own && holds_out && key.starts_with("data.test_")) {
+      if (document.is_set(key)) {
+        document.complain(key,
+                          "must be left out with data.held_out, which takes the test samples from "
+                          "the training files");
+      }
+      continue;
+    }
     if (is_own && !document.is_mentioned(key)) {
       document.complain_of_missing(std::string(key), own.needed);
     } else if (!is_own && document.is_set(key)) {
       document.complain(key, "must be left out with " + name + ", whose files are " + own.places);
     }
+  }
+}
+
+// What is said of a channel must be said of all, or of none by name.
+void check_data_values(Document& document) {
+  const DataSettings& data = document.config.data;
+  if (data.mean.size() > 1 && data.std.size() > 1 && data.mean.size() != data.std.size()) {
+    document.complain("data.std",
+                      "must be as many as data.mean lists, " + std::to_string(data.mean.size()));
+  }
+  if (data.partition == "users" && data.format != data::Format::kLeaf &&
+      document.is_set("data.partition")) {
+    document.complain("data.partition",
+                      "must be another with data.format = " + toml_string(to_string(data.format)) +
+                          ": only leaf says who made which sample");
   }
 }
 
@@ -304,6 +333,7 @@ void check_document(Document& document) {
   check_listener(document);
   check_topology(document);
   check_data_files(document);
+  check_data_values(document);
   check_model(document);
   check_train(document);
   check_rest(document);

@@ -36,13 +36,13 @@ void check_values(Document& document, const std::string& name) {
   if (is_known(document, "data.format") && !data::may_hold_values(data.format) &&
       document.is_mentioned("data")) {
     document.complain("train.loss",
-                      "needs data.format = \"npy\", \"npz\" or \"csv\", since files "
-                      "of format " +
+                      "needs data.format = \"npy\", \"npz\", \"torch\" or \"csv\", since "
+                      "files of format " +
                           std::string(to_string(data.format)) + " hold classes");
   }
   const auto partition = data::parse_partition(data.partition);
-  const bool by_class = partition && !std::holds_alternative<data::Iid>(*partition) &&
-                        !std::holds_alternative<data::AllSamples>(*partition);
+  const bool by_class = partition && (std::holds_alternative<data::LabelShards>(*partition) ||
+                                      std::holds_alternative<data::Dirichlet>(*partition));
   if (document.is_set("data.partition") && by_class) {
     document.complain("data.partition", "must be iid or all, since with " + name +
                                             " samples have numbers in place of classes");

@@ -140,23 +140,26 @@ struct ModelSettings {
 
 struct DataSettings {
   data::Format format = data::Format::kIdx;
-  std::filesystem::path directory;     // of the CIFAR formats; else empty
+  std::filesystem::path directory;     // of the CIFAR formats, leaf and images; else empty
   std::filesystem::path train_images;  // these four with idx or npy; else empty
   std::filesystem::path train_labels;
   std::filesystem::path test_images;
   std::filesystem::path test_labels;
-  std::filesystem::path train_file;  // these two with npz or csv; else empty
+  std::filesystem::path train_file;  // these two with npz, torch or csv; else empty
   std::filesystem::path test_file;
-  std::vector<std::string> train_arrays = {"x_train", "y_train"};  // features, labels; npz only
+  std::vector<std::string> train_arrays = {"x_train", "y_train"};  // features, labels; npz, torch
   std::vector<std::string> test_arrays = {"x_test", "y_test"};
   std::string label_column = "label";       // csv only
   std::vector<std::string> target_columns;  // csv, of losses on numbers; empty: label_column
+  double held_out = 0.0;  // above 0: no test files; this part of the training samples
   std::string partition = "iid";
-  std::uint64_t shares = 0;       // dealt by the partition; 0: one for each listed node
-  std::uint64_t share = 0;        // which of them is this node's, with `shares` above 0
-  std::uint64_t train_limit = 0;  // 0: all samples
-  double mean = 0.2860;
-  double std = 0.3530;
+  std::uint64_t shares = 0;             // dealt by the partition; 0: one for each listed node
+  std::uint64_t share = 0;              // which of them is this node's, with `shares` above 0
+  std::uint64_t train_limit = 0;        // 0: all samples
+  std::vector<double> mean = {0.2860};  // one for all channels, or one for each
+  std::vector<double> std = {0.3530};
+  bool augment_flip = false;               // these two of training minibatches
+  std::uint64_t augment_crop_padding = 0;  // pixels; 0: no crop
   bool operator==(const DataSettings&) const = default;
 };
 

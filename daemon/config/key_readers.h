@@ -12,6 +12,7 @@
 #include <string>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "daemon/config/keys.h"
 #include "daemon/config/values.h"
@@ -91,6 +92,39 @@ Key<T> number(std::string path, Get get, NumberRange range, std::string meaning)
       if (!get(owner)) return std::nullopt;
       return number_text(*get(owner));
     }
+  };
+  return {std::move(path), std::move(meaning), read, show};
+}
+
+// A number, or a list of 1 to `max_length` of them, for a std::vector<double>; a list of one is
+// shown as the number.
+template <typename T, typename Get>
+Key<T> numbers(std::string path, Get get, std::size_t max_length, NumberRange range,
+               std::string meaning) {
+  const auto read = [get, max_length, range](T& owner, const Value& value) -> Complaint {
+    std::vector<double> list;
+    if (const auto* whole = std::get_if<std::int64_t>(&value)) {
+      list = {static_cast<double>(*whole)};
+    } else if (const auto* real = std::get_if<double>(&value)) {
+      list = {*real};
+    } else if (const auto* wholes = std::get_if<std::vector<std::int64_t>>(&value)) {
+      list.assign(wholes->begin(), wholes->end());
+    } else if (const auto* reals = std::get_if<std::vector<double>>(&value)) {
+      list = *reals;
+    }
+    bool good = !list.empty() && list.size() <= max_length;
+    for (const double number : list) good = good && range.contains(number);
+    if (!good) {
+      return std::string(range.text) + ", or a list of up to " + std::to_string(max_length);
+    }
+    get(owner) = std::move(list);
+    return std::nullopt;
+  };
+  const auto show = [get](const T& owner) -> std::optional<std::string> {
+    std::string items;
+    for (const double number : get(owner))
+      items += (items.empty() ? "" : ", ") + number_text(number);
+    return get(owner).size() == 1 ? items : "[" + items + "]";
   };
   return {std::move(path), std::move(meaning), read, show};
 }

@@ -17,8 +17,9 @@
 namespace skiptrain::daemon {
 
 // What stands at a key. std::monostate: a kind that no key takes (a date, a table, mixed lists).
-using Value = std::variant<std::monostate, bool, std::int64_t, double, std::string,
-                           std::vector<std::int64_t>, std::vector<std::string>>;
+using Value =
+    std::variant<std::monostate, bool, std::int64_t, double, std::string, std::vector<std::int64_t>,
+                 std::vector<double>, std::vector<std::string>>;
 
 // What a value must be; nullopt if it is that.
 using Complaint = std::optional<std::string>;

@@ -12,6 +12,7 @@ namespace {
 
 using namespace keys;
 
+constexpr std::int64_t kMaxCropPadding = 64;
 // Samples are counted in 32 bits once they are loaded.
 constexpr std::int64_t kMaxSamples = std::numeric_limits<std::uint32_t>::max();
 
@@ -20,7 +21,7 @@ Complaint a_partition(const std::string& text) {
                 "the words below and in the key's meaning");
   if (data::parse_partition(text)) return std::nullopt;
   return "iid, shards:K (K from 1 to " + std::to_string(data::kMaxShardsPerNode) +
-         "), dirichlet:ALPHA (ALPHA from 0.001 to 1000000), or all";
+         "), dirichlet:ALPHA (ALPHA from 0.001 to 1000000), users, or all";
 }
 
 Complaint a_column(const std::string& text) {
@@ -59,11 +60,14 @@ void append_files(List& list) {
   list.push_back(shared(choice<Config>(
       "data.format", [](auto& c) -> auto& { return c.data.format; },
       std::span<const data::Format>(data::kFormats),
-      "idx, the binary version of cifar-10 or cifar-100, npy or npz of NumPy, or csv")));
+      "idx, the binary version of cifar-10 or cifar-100, npy or npz of NumPy, csv, torch (of "
+      "torch.save), leaf (LEAF's JSON), or images (folders of PNG and JPEG files)")));
   list.push_back(data_path(
       "data.directory", [](auto& c) -> auto& { return c.data.directory; },
-      "with the CIFAR formats, required: folder with data_batch_1.bin to data_batch_5.bin and "
-      "test_batch.bin, or with train.bin and test.bin; plain, or gzip with .gz after the name"));
+      "with the CIFAR formats, leaf and images, required: folder with data_batch_1.bin to "
+      "data_batch_5.bin and test_batch.bin, or with train.bin and test.bin, plain, or gzip with "
+      ".gz "
+      "after the name; with train/*.json and test/*.json; with train/CLASS/* and test/CLASS/*"));
   list.push_back(data_path(
       "data.train_images", [](auto& c) -> auto& { return c.data.train_images; },
       "with idx or npy, required: IDX file, plain or gzip; or file .npy of features, in C order: "
@@ -80,16 +84,21 @@ void append_files(List& list) {
       "with idx or npy, required: as data.train_labels"));
   list.push_back(data_path(
       "data.train_file", [](auto& c) -> auto& { return c.data.train_file; },
-      "with npz or csv, required: file .npz, or a table whose first line names the columns"));
+      "with npz, torch or csv, required: file .npz, file of torch.save, or a table whose first "
+      "line "
+      "names the columns"));
   list.push_back(data_path(
       "data.test_file", [](auto& c) -> auto& { return c.data.test_file; },
-      "with npz or csv, required: as data.train_file; with npz it may be the same file"));
+      "with npz, torch or csv, required: as data.train_file; but for csv, it may be the same "
+      "file"));
   list.push_back(array_keys(
       "data.train_arrays", [](auto& c) -> auto& { return c.data.train_arrays; },
-      "npz only: names of two arrays in data.train_file, features and labels"));
+      "npz and torch only: names of two arrays in data.train_file, features and labels; the "
+      "tensors "
+      "of a tuple are \"0\", \"1\", ..."));
   list.push_back(array_keys(
       "data.test_arrays", [](auto& c) -> auto& { return c.data.test_arrays; },
-      "npz only: the same for data.test_file"));
+      "npz and torch only: the same for data.test_file"));
   list.push_back(shared(text<Config>(
       "data.label_column", [](auto& c) -> auto& { return c.data.label_column; }, a_column,
       "csv only: the column of labels, whole numbers or names; all others are features")));
@@ -101,11 +110,17 @@ void append_files(List& list) {
 }
 
 void append_share(List& list) {
+  list.push_back(shared(number<Config>(
+      "data.held_out", [](auto& c) -> auto& { return c.data.held_out; },
+      NumberRange{
+          .min = 0.0, .max = 1.0, .max_excluded = true, .text = "a number from 0 to below 1"},
+      "above 0: the test set is this part of the training samples, drawn from run.seed, evenly of "
+      "each class if they have classes, the same on all nodes, before any are dealt; the keys of "
+      "test files are left out")));
   list.push_back(shared(text<Config>(
       "data.partition", [](auto& c) -> auto& { return c.data.partition; }, a_partition,
       "whose share is ours: iid, shards:K (K from 1 to 10000), dirichlet:ALPHA (0.001 to 1000000), "
-      "or "
-      "all")));
+      "users (leaf only: whole users), or all")));
   list.push_back(shared(integer<Config>(
       "data.shares", [](auto& c) -> auto& { return c.data.shares; },
       IntegerRange{0, static_cast<std::int64_t>(kMaxClusterNodes)},
@@ -119,15 +134,26 @@ void append_share(List& list) {
       "data.train_limit", [](auto& c) -> auto& { return c.data.train_limit; },
       IntegerRange{0, kMaxSamples},
       "use only the first N training samples, 0 to 4294967295; 0: all")));
-  list.push_back(shared(number<Config>(
-      "data.mean", [](auto& c) -> auto& { return c.data.mean; },
+  list.push_back(shared(numbers<Config>(
+      "data.mean", [](auto& c) -> auto& { return c.data.mean; }, data::kMaxImageChannels,
       NumberRange{.text = "a finite number"},
-      "pixels become (value / 255 - mean) / std; for cifar-10 0.4734, for cifar-100 0.4782; "
-      "floats stay as they are")));
-  list.push_back(shared(number<Config>(
-      "data.std", [](auto& c) -> auto& { return c.data.std; },
+      "pixels become (value / 255 - mean) / std; a number, or a list of one for each channel; for "
+      "cifar-10 0.4734, for cifar-100 0.4782; floats stay as they are")));
+  list.push_back(shared(numbers<Config>(
+      "data.std", [](auto& c) -> auto& { return c.data.std; }, data::kMaxImageChannels,
       NumberRange{.min = 0.0, .min_excluded = true, .text = "a number above 0"},
-      "greater than 0; for cifar-10 0.2516, for cifar-100 0.2682")));
+      "as data.mean, greater than 0; for cifar-10 0.2516, for cifar-100 0.2682")));
+}
+
+void append_augmentation(List& list) {
+  list.push_back(shared(boolean<Config>(
+      "data.augment.flip", [](auto& c) -> auto& { return c.data.augment_flip; },
+      "each image of a training minibatch is mirrored, left to right, or not, by chance")));
+  list.push_back(shared(integer<Config>(
+      "data.augment.crop_padding", [](auto& c) -> auto& { return c.data.augment_crop_padding; },
+      IntegerRange{0, kMaxCropPadding},
+      "each image of a training minibatch gets so many black pixels (zeros, of floats) on every "
+      "side, and is cut back to its size at a place drawn by chance; 0 to 64; 0: off")));
 }
 
 }  // namespace
@@ -135,6 +161,7 @@ void append_share(List& list) {
 void append_data(std::vector<Key<Config>>& list) {
   append_files(list);
   append_share(list);
+  append_augmentation(list);
 }
 
 }  // namespace skiptrain::daemon

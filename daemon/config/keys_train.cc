@@ -26,8 +26,9 @@ void append_work(List& list) {
       "train.loss", [](auto& c) -> auto& { return c.train.loss; }, std::span<const Loss>(kLosses),
       "what training makes small, and whether samples have classes: cross-entropy (of a class); "
       "binary-cross-entropy (of numbers from 0 to 1, each output's own; for several labels at "
-      "once) or mean-squared-error (of any numbers; regression), with npy, npz or csv; or model "
-      "(of a class: what the model of model.file returns itself when it is called with targets)")));
+      "once) or mean-squared-error (of any numbers; regression), with npy, npz, torch or csv; or "
+      "model (of a class: what the model of model.file returns itself when it is called with "
+      "targets)")));
   list.push_back(shared(integer<Config>(
       "train.local_steps", [](auto& c) -> auto& { return c.train.local_steps; },
       IntegerRange{0, kMillion}, "minibatches per train round, 0 to 1000000")));

@@ -46,6 +46,21 @@ Value strings_of(const toml::array& array) {
   return items;
 }
 
+// Whole numbers only if all are.
+Value numbers_of(const toml::array& array) {
+  std::vector<std::int64_t> wholes;
+  std::vector<double> reals;
+  for (const toml::node& item : array) {
+    const auto whole = item.value_exact<std::int64_t>();
+    const auto real = item.value_exact<double>();
+    if (!whole && !real) return std::monostate{};
+    if (whole) wholes.push_back(*whole);
+    reals.push_back(whole ? static_cast<double>(*whole) : *real);
+  }
+  if (wholes.size() == reals.size()) return wholes;
+  return reals;
+}
+
 Value value_of(const toml::node& node) {
   if (const auto flag = node.value_exact<bool>()) return *flag;
   if (const auto whole = node.value_exact<std::int64_t>()) return *whole;
@@ -53,13 +68,7 @@ Value value_of(const toml::node& node) {
   if (auto string = node.value_exact<std::string>()) return std::move(*string);
   if (const toml::array* array = node.as_array()) {
     if (!array->empty() && (*array)[0].is_string()) return strings_of(*array);
-    std::vector<std::int64_t> items;
-    for (const toml::node& item : *array) {
-      const auto whole = item.value_exact<std::int64_t>();
-      if (!whole) return std::monostate{};
-      items.push_back(*whole);
-    }
-    return items;
+    return numbers_of(*array);
   }
   return std::monostate{};
 }
@@ -119,9 +128,13 @@ class Reader {
     std::vector<std::string_view> known;
     for (const Key<Config>& key : config_keys()) {
       if (section_of(key.path) != section) continue;
-      known.push_back(std::string_view(key.path).substr(section.size() + 1));
-      read_key(key, key.path, table != nullptr ? table->get(known.back()) : nullptr,
-               document_.config);
+      const auto [inner, name] = split(key.path.substr(section.size() + 1));
+      if (inner.empty()) {
+        known.push_back(std::string_view(key.path).substr(section.size() + 1));
+        read_key(key, key.path, table != nullptr ? table->get(name) : nullptr, document_.config);
+      } else {
+        read_inner(key, section, inner, name, table, known);
+      }
     }
     if (has_nodes) known.push_back("nodes");
     if (table != nullptr) refuse_unknown(section, *table, known);
@@ -135,6 +148,42 @@ class Reader {
           "cluster.nodes: must be left out with membership.enabled = true: nodes find each other "
           "through membership.join or multicast");
     }
+  }
+
+  // "augment.flip" is the key flip of a table augment; the first part is empty if there is none.
+  static std::pair<std::string, std::string> split(const std::string& name) {
+    const std::size_t dot = name.find('.');
+    if (dot == std::string::npos) return {"", name};
+    return {name.substr(0, dot), name.substr(dot + 1)};
+  }
+
+  // A key of a table within the section, written { ... } or [section.table].
+  void read_inner(const Key<Config>& key, const std::string& section, const std::string& inner,
+                  const std::string& name, const toml::table* table,
+                  std::vector<std::string_view>& known) {
+    const bool is_first = std::ranges::find(known, inner) == known.end();
+    // Views into the key's path, which outlives the reading.
+    if (is_first)
+      known.push_back(std::string_view(key.path).substr(section.size() + 1, inner.size()));
+    const toml::node* node = table != nullptr ? table->get(inner) : nullptr;
+    const toml::table* inner_table = node != nullptr ? node->as_table() : nullptr;
+    const std::string path = section + "." + inner;
+    if (is_first && node != nullptr && inner_table == nullptr) {
+      report(line_of(*node),
+             path + " = " + text_of(*node) + ": must be a table, such as { " + name + " = ... }");
+    }
+    if (is_first && inner_table != nullptr) {
+      std::vector<std::string_view> names;
+      for (const Key<Config>& other : config_keys()) {
+        if (other.path.starts_with(path + ".")) {
+          names.push_back(std::string_view(other.path).substr(path.size() + 1));
+        }
+      }
+      refuse_unknown(path, *inner_table, names);
+    }
+    document_.lines[path] = inner_table != nullptr ? line_of(*inner_table) : 1;
+    read_key(key, key.path, inner_table != nullptr ? inner_table->get(name) : nullptr,
+             document_.config);
   }
 
   template <typename T>

@@ -27,11 +27,12 @@ Result<TrainingData> load(const Config& config, const data::LoadOptions& share) 
                             .train_arrays = array_keys(config.data.train_arrays),
                             .test_arrays = array_keys(config.data.test_arrays),
                             .label_column = config.data.label_column,
-                            .target_columns = config.data.target_columns};
-  auto train = data::load(source, data::Part::kTrain, share);
-  if (!train) return tl::unexpected(train.error());
-  auto test = data::load(source, data::Part::kTest, {.targets = share.targets});
-  if (!test) return tl::unexpected(test.error());
+                            .target_columns = config.data.target_columns,
+                            .held_out = config.data.held_out};
+  auto parts = data::load_parts(source, share);
+  if (!parts) return tl::unexpected(parts.error());
+  data::Dataset* const train = &parts->train;
+  data::Dataset* const test = &parts->test;
   if (train->holds_floats() != test->holds_floats()) {
     return fail(ErrorCode::kMismatch,
                 std::string("the training set holds ") +
@@ -127,7 +128,7 @@ Result<TrainingData> load_share(const Config& config) {
 
 Result<TrainingData> load_undealt(const Config& config) {
   return load(config, {.partition = data::AllSamples{},
-                       .seat = {},
+                       .seat = {.seed = config.run.seed},
                        .limit = static_cast<std::uint32_t>(config.data.train_limit),
                        .targets = target_kind(config.train.loss)});
 }
@@ -159,6 +160,9 @@ learn::TrainerOptions trainer_options(const Config& config, const data::ImageSha
   options.node = config.node.id;
   options.mean = config.data.mean;
   options.std = config.data.std;
+  options.augmentation = {
+      .flip = config.data.augment_flip,
+      .crop_padding = static_cast<std::uint32_t>(config.data.augment_crop_padding)};
   return options;
 }
 

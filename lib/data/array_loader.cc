@@ -1,8 +1,9 @@
 #include "data/array_loader.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
-#include <cstring>
+#include <cstdint>
 #include <limits>
 #include <span>
 #include <utility>
@@ -10,6 +11,7 @@
 
 #include "data/npy_reader.h"
 #include "data/npz_reader.h"
+#include "data/torch_reader.h"
 
 namespace skiptrain::data {
 namespace {
@@ -17,6 +19,11 @@ namespace {
 // An array's type, and what it is called in messages.
 struct Named {
   const ArrayType& type;
+  std::string name;
+};
+
+struct NamedArray {
+  const Array& array;
   std::string name;
 };
 
@@ -86,11 +93,11 @@ Result<ImageShape> shape_beside(const Named& features, const Named& labels) {
                   " labels: the two must belong together");
 }
 
-Result<Plan> plan_of_classes(const Named& features, const Array& array, const std::string& name,
+Result<Plan> plan_of_classes(const Named& features, const NamedArray& label_array,
                              const LoadOptions& options) {
-  auto labels = labels_of(array, name);
+  auto labels = labels_of(label_array.array, label_array.name);
   if (!labels) return tl::unexpected<Error>(labels.error());
-  const auto shape = shape_beside(features, {array.type, name});
+  const auto shape = shape_beside(features, {label_array.array.type, label_array.name});
   if (!shape) return tl::unexpected<Error>(shape.error());
   auto share = chosen_rows(*labels, options);
   if (!share) return tl::unexpected<Error>(share.error());
@@ -121,21 +128,21 @@ Result<Plan> plan_of_targets(const Named& features, const Named& targets,
   return Plan{*shape, 0, {}, *std::move(share), static_cast<std::uint32_t>(width)};
 }
 
-// `bytes_of_row(i)` has those of the share's i-th row of the array of targets.
-template <typename BytesOfRow>
-Status add_targets(Dataset& dataset, const Plan& plan, const Named& array, TargetKind kind,
-                   BytesOfRow bytes_of_row) {
+// `place(i)` is the row of the array that has the targets of the share's i-th sample.
+template <typename Place>
+Status add_targets(Dataset& dataset, const Plan& plan, const NamedArray& targets, TargetKind kind,
+                   Place place) {
   dataset.target_width = plan.target_width;
   dataset.targets.resize(plan.share.size() * plan.target_width);
   for (std::size_t i = 0; i < plan.share.size(); ++i) {
     const std::span<float> row =
         std::span(dataset.targets).subspan(i * plan.target_width, plan.target_width);
-    copy_floats(array.type, bytes_of_row(i), row);
+    copy_floats(targets.array.type, targets.array.row(place(i)), row);
     for (std::size_t column = 0; column < row.size(); ++column) {
       const auto complaint = complaint_of_target(row[column], kind);
       if (!complaint) continue;
       return fail(std::isfinite(row[column]) ? ErrorCode::kInvalidArgument : ErrorCode::kNumeric,
-                  array.name + ": row " + std::to_string(plan.share[i]) + ": column " +
+                  targets.name + ": row " + std::to_string(plan.share[i]) + ": column " +
                       std::to_string(column) + ": target " + std::to_string(row[column]) + ": " +
                       *complaint);
     }
@@ -143,39 +150,105 @@ Status add_targets(Dataset& dataset, const Plan& plan, const Named& array, Targe
   return {};
 }
 
-// The samples of the plan's share. `bytes_of_row(i)` has those of the share's i-th row.
-template <typename BytesOfRow>
-Result<Dataset> make_dataset(const Plan& plan, const ArrayType& type, const std::string& name,
-                             BytesOfRow bytes_of_row) {
+// The place of the first value that is not finite, or values.size().
+std::size_t first_not_finite(std::span<const float> values) {
+  // The exponent's bits are all ones; told in one pass without branches, which is vectorised.
+  constexpr std::uint32_t kExponent = 0x7f80'0000;
+  std::uint32_t any = 0;
+  for (const float value : values) {
+    any |=
+        static_cast<std::uint32_t>((std::bit_cast<std::uint32_t>(value) & kExponent) == kExponent);
+  }
+  if (any == 0) return values.size();
+  const auto bad =
+      std::find_if(values.begin(), values.end(), [](float x) { return !std::isfinite(x); });
+  return static_cast<std::size_t>(bad - values.begin());
+}
+
+Status check_finite(std::span<const float> row, std::uint32_t number, const std::string& name) {
+  const std::size_t bad = first_not_finite(row);
+  if (bad == row.size()) return {};
+  return fail(ErrorCode::kNumeric,
+              name + ": row " + std::to_string(number) + ": value " + std::to_string(bad) + " is " +
+                  std::to_string(row[bad]) +
+                  ": must be a finite number of float32's range; in NumPy: numpy.isfinite(a) tells "
+                  "which are");
+}
+
+// Whether the values can be used where they lie.
+bool is_usable_in_place(const Array& array) {
+  if (array.type.dtype == DType::kUint8) return true;
+  const bool is_native = array.type.is_big_endian == (std::endian::native == std::endian::big);
+  return array.type.dtype == DType::kFloat32 && is_native &&
+         reinterpret_cast<std::uintptr_t>(array.bytes.data()) % alignof(float) == 0;
+}
+
+// The samples of the plan's share, with their labels if it has such; `place(i)` is the row of the
+// array that has the i-th of them.
+template <typename Place>
+Result<Dataset> make_dataset(const Plan& plan, const Array& array, const std::string& name,
+                             Place place) {
   Dataset dataset;
   dataset.shape = plan.shape;
   dataset.classes = plan.classes;
+  if (!plan.labels.empty()) {
+    dataset.labels.reserve(plan.share.size());
+    for (const std::uint32_t row : plan.share) dataset.labels.push_back(plan.labels[row]);
+  }
   const std::size_t values = plan.shape.value_count();
-  const bool are_pixels = type.dtype == DType::kUint8;
-  if (are_pixels) {
-    dataset.pixels.resize(plan.share.size() * values);
+  const bool in_place = is_usable_in_place(array);
+  if (in_place) {
+    dataset.mapped.are_floats = array.type.dtype == DType::kFloat32;
+    dataset.mapped.owners = {array.owner};
+    dataset.mapped.rows.reserve(plan.share.size());
   } else {
     dataset.features.resize(plan.share.size() * values);
   }
-  dataset.labels.reserve(plan.labels.empty() ? 0 : plan.share.size());
   for (std::size_t i = 0; i < plan.share.size(); ++i) {
-    if (!plan.labels.empty()) dataset.labels.push_back(plan.labels[plan.share[i]]);
-    const std::span<const std::uint8_t> bytes = bytes_of_row(i);
-    if (are_pixels) {
-      std::memcpy(dataset.pixels.data() + i * values, bytes.data(), values);
-      continue;
+    const std::span<const std::uint8_t> bytes = array.row(place(i));
+    if (in_place) {
+      dataset.mapped.rows.push_back(bytes.data());
+      if (!dataset.mapped.are_floats) continue;
+    } else {
+      copy_floats(array.type, bytes, std::span(dataset.features).subspan(i * values, values));
     }
-    const std::span<float> row = std::span(dataset.features).subspan(i * values, values);
-    copy_floats(type, bytes, row);
-    const auto bad =
-        std::find_if(row.begin(), row.end(), [](float x) { return !std::isfinite(x); });
-    if (bad != row.end()) {
-      return fail(ErrorCode::kNumeric, name + ": row " + std::to_string(plan.share[i]) +
-                                           ": value " + std::to_string(bad - row.begin()) + " is " +
-                                           std::to_string(*bad) +
-                                           ": must be a finite number of float32's range");
+    const std::span<const float> row(dataset.float_sample(i), values);
+    if (auto finite = check_finite(row, plan.share[i], name); !finite) {
+      return tl::unexpected<Error>(finite.error());
     }
   }
+  return dataset;
+}
+
+// Two arrays of an archive that has type_of(), read() and read_rows().
+template <typename Archive>
+Result<Dataset> load_pair(const Archive& archive, const ArrayPair& arrays, const char* suffix,
+                          const LoadOptions& options) {
+  const bool has_classes = options.targets == TargetKind::kClasses;
+  const auto type = archive.type_of(arrays.features);
+  if (!type) return tl::unexpected<Error>(type.error());
+  const auto label_type = archive.type_of(arrays.labels);
+  if (!label_type) return tl::unexpected<Error>(label_type.error());
+  const Named features{*type, arrays.file + ": " + arrays.features + suffix};
+  const Named labels{*label_type, arrays.file + ": " + arrays.labels + suffix};
+  const auto plan = [&]() -> Result<Plan> {
+    if (!has_classes) return plan_of_targets(features, labels, options);
+    const auto array = archive.read(arrays.labels);
+    if (!array) return tl::unexpected<Error>(array.error());
+    return plan_of_classes(features, {*array, labels.name}, options);
+  }();
+  if (!plan) return tl::unexpected<Error>(plan.error());
+  // Both hold the rows of the share alone.
+  const auto in_order = [](std::size_t i) { return i; };
+  const auto kept = archive.read_rows(arrays.features, plan->share);
+  if (!kept) return tl::unexpected<Error>(kept.error());
+  auto dataset = make_dataset(*plan, *kept, features.name, in_order);
+  if (!dataset || has_classes) return dataset;
+  const auto targets = archive.read_rows(arrays.labels, plan->share);
+  if (!targets) return tl::unexpected<Error>(targets.error());
+  const Status added =
+      add_targets(*dataset, *plan, {*targets, labels.name}, options.targets, in_order);
+  if (!added) return tl::unexpected<Error>(added.error());
   return dataset;
 }
 
@@ -189,55 +262,41 @@ Result<Dataset> load_npy(const std::string& features, const std::string& labels,
   const auto array = read_npy(features);
   if (!array) return tl::unexpected<Error>(array.error());
   const Named named{array->type, features};
-  const Named named_labels{label_array->type, labels};
-  const auto plan = has_classes ? plan_of_classes(named, *label_array, labels, options)
-                                : plan_of_targets(named, named_labels, options);
+  const auto plan = has_classes ? plan_of_classes(named, {*label_array, labels}, options)
+                                : plan_of_targets(named, {label_array->type, labels}, options);
   if (!plan) return tl::unexpected<Error>(plan.error());
-  auto dataset = make_dataset(*plan, array->type, features,
-                              [&](std::size_t i) { return array->row(plan->share[i]); });
+  const auto row_of = [&](std::size_t i) { return plan->share[i]; };
+  auto dataset = make_dataset(*plan, *array, features, row_of);
   if (!dataset || has_classes) return dataset;
-  const auto row = [&](std::size_t i) { return label_array->row(plan->share[i]); };
-  if (auto added = add_targets(*dataset, *plan, named_labels, options.targets, row); !added) {
-    return tl::unexpected<Error>(added.error());
-  }
+  const Status added =
+      add_targets(*dataset, *plan, {*label_array, labels}, options.targets, row_of);
+  if (!added) return tl::unexpected<Error>(added.error());
   return dataset;
 }
 
-namespace {
-
-Result<Plan> plan_of_npz(const NpzFile& npz, const NpzArrays& arrays, const Named& features,
-                         const Named& labels, const LoadOptions& options) {
-  if (options.targets != TargetKind::kClasses) return plan_of_targets(features, labels, options);
-  const auto array = npz.read(arrays.labels);
-  if (!array) return tl::unexpected<Error>(array.error());
-  return plan_of_classes(features, *array, labels.name, options);
-}
-
-}  // namespace
-
-Result<Dataset> load_npz(const NpzArrays& arrays, const LoadOptions& options) {
+Result<Dataset> load_npz(const ArrayPair& arrays, const LoadOptions& options) {
   const auto npz = NpzFile::open(arrays.file);
   if (!npz) return tl::unexpected<Error>(npz.error());
-  const auto type = npz->type_of(arrays.features);
-  if (!type) return tl::unexpected<Error>(type.error());
-  const auto label_type = npz->type_of(arrays.labels);
-  if (!label_type) return tl::unexpected<Error>(label_type.error());
-  const Named features{*type, arrays.file + ": " + arrays.features + ".npy"};
-  const Named labels{*label_type, arrays.file + ": " + arrays.labels + ".npy"};
-  const auto plan = plan_of_npz(*npz, arrays, features, labels, options);
-  if (!plan) return tl::unexpected<Error>(plan.error());
-  const auto kept = npz->read_rows(arrays.features, plan->share);
-  if (!kept) return tl::unexpected<Error>(kept.error());
-  auto dataset =
-      make_dataset(*plan, *type, features.name, [&](std::size_t i) { return kept->row(i); });
-  if (!dataset || options.targets == TargetKind::kClasses) return dataset;
-  const auto targets = npz->read_rows(arrays.labels, plan->share);
-  if (!targets) return tl::unexpected<Error>(targets.error());
-  const auto row = [&](std::size_t i) { return targets->row(i); };
-  if (auto added = add_targets(*dataset, *plan, labels, options.targets, row); !added) {
-    return tl::unexpected<Error>(added.error());
+  return load_pair(*npz, arrays, ".npy", options);
+}
+
+Result<Dataset> load_torch(const ArrayPair& arrays, const LoadOptions& options) {
+  const auto file = TorchFile::open(arrays.file);
+  if (!file) return tl::unexpected<Error>(file.error());
+  return load_pair(*file, arrays, "", options);
+}
+
+Result<Dataset> unlabelled(const Array& features, const std::string& name,
+                           const LoadOptions& options) {
+  const std::uint64_t rows = features.type.row_count();
+  if (rows > std::numeric_limits<std::uint32_t>::max()) {
+    return fail(ErrorCode::kResourceExhausted, name + ": more than 4294967295 rows");
   }
-  return dataset;
+  const std::vector<std::uint8_t> zeros(rows);
+  const Array labels{{DType::kUint8, false, {rows}}, zeros, nullptr};
+  const auto plan = plan_of_classes({features.type, name}, {labels, name}, options);
+  if (!plan) return tl::unexpected<Error>(plan.error());
+  return make_dataset(*plan, features, name, [&](std::size_t i) { return plan->share[i]; });
 }
 
 Result<ImageShape> row_shape(std::uint64_t columns, const std::string& name) {

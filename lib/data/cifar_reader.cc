@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <memory>
 #include <span>
 #include <string_view>
 
 #include "data/gzip_stream.h"
+#include "data/mapped_file.h"
 
 namespace skiptrain::data {
 namespace {
@@ -76,6 +78,9 @@ Status for_each_record(const RecordFormat& format, const std::string& path, Take
   if (!stream) return tl::unexpected<Error>(stream.error());
   // A plain file's size tells before anything is read.
   if (const std::uint64_t size = stream->size_bound(); !stream->is_gzip()) {
+    if (size / format.bytes() > kMaxCifarRecords) {
+      return tl::unexpected<Error>(too_many_records(path));
+    }
     if (size % format.bytes() != 0) {
       return tl::unexpected<Error>(not_whole_records(format, path, size));
     }
@@ -102,21 +107,80 @@ Status for_each_record(const RecordFormat& format, const std::string& path, Take
   return fail(ErrorCode::kInvalidArgument, path + ": holds no records");
 }
 
-// The classes of all records of all files.
-Result<std::vector<Label>> read_labels(const RecordFormat& format,
-                                       const std::vector<std::string>& files) {
-  std::vector<Label> labels;
+// What must be known of the files before the share is.
+struct Index {
+  std::vector<Label> labels;                   // of all records of all files
+  std::vector<std::uint32_t> records_in_file;  // by file
+  bool all_plain = true;
+};
+
+Result<Index> read_index(const RecordFormat& format, const std::vector<std::string>& files) {
+  Index index;
   for (const std::string& path : files) {
+    const std::size_t before = index.labels.size();
+    const auto stream = GzipStream::open(path);
+    if (stream && stream->is_gzip()) index.all_plain = false;
     const auto read = for_each_record(format, path, [&](const std::uint8_t* record) -> Status {
-      if (labels.size() == kMaxCifarRecords) {
+      if (index.labels.size() == kMaxCifarRecords) {
         return tl::unexpected<Error>(too_many_records(path));
       }
-      labels.push_back(record[format.label_bytes() - 1]);
+      index.labels.push_back(record[format.label_bytes() - 1]);
       return {};
     });
     if (!read) return tl::unexpected<Error>(read.error());
+    index.records_in_file.push_back(static_cast<std::uint32_t>(index.labels.size() - before));
   }
-  return labels;
+  return index;
+}
+
+Error changed_while_read(const std::string& path) {
+  return {ErrorCode::kCorrupt, path +
+                                   ": the files hold fewer records than a moment ago: they must "
+                                   "not change while they are read"};
+}
+
+// The pixels of the share where they lie in plain files.
+Result<MappedSamples> map_records(const RecordFormat& format, const std::vector<std::string>& files,
+                                  const Index& index, const std::vector<std::uint32_t>& share) {
+  MappedSamples samples;
+  samples.rows.reserve(share.size());
+  std::uint32_t first = 0;  // record of the file, among all
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    auto file = MappedFile::open(files[i]);
+    if (!file) return tl::unexpected<Error>(file.error());
+    if (file->bytes().size() < index.records_in_file[i] * format.bytes()) {
+      return tl::unexpected<Error>(changed_while_read(files[i]));
+    }
+    const auto owner = std::make_shared<const MappedFile>(*std::move(file));
+    const std::uint32_t end = first + index.records_in_file[i];
+    for (std::size_t at = samples.rows.size(); at < share.size() && share[at] < end; ++at) {
+      samples.rows.push_back(owner->bytes().data() + (share[at] - first) * format.bytes() +
+                             format.label_bytes());
+    }
+    samples.owners.push_back(owner);
+    first = end;
+  }
+  return samples;
+}
+
+// The pixels of the share, copied out of files of which some are packed.
+Status copy_records(const RecordFormat& format, const std::vector<std::string>& files,
+                    const std::vector<std::uint32_t>& share, std::vector<std::uint8_t>& pixels) {
+  pixels.reserve(share.size() * kCifarShape.value_count());
+  std::size_t kept = 0;
+  std::uint32_t row = 0;
+  for (const std::string& path : files) {
+    if (kept == share.size()) break;
+    const auto read = for_each_record(format, path, [&](const std::uint8_t* record) -> Status {
+      if (kept == share.size() || share[kept] != row++) return {};
+      ++kept;
+      pixels.insert(pixels.end(), record + format.label_bytes(), record + format.bytes());
+      return {};
+    });
+    if (!read) return read;
+  }
+  if (kept == share.size()) return {};
+  return tl::unexpected<Error>(changed_while_read(files.back()));
 }
 
 }  // namespace
@@ -124,30 +188,20 @@ Result<std::vector<Label>> read_labels(const RecordFormat& format,
 Result<Dataset> load_cifar(CifarKind kind, const std::vector<std::string>& files,
                            const LoadOptions& options) {
   const RecordFormat format = format_of(kind);
-  const auto labels = read_labels(format, files);
-  if (!labels) return tl::unexpected<Error>(labels.error());
-  const auto share = chosen_rows(*labels, options);
+  const auto index = read_index(format, files);
+  if (!index) return tl::unexpected<Error>(index.error());
+  const auto share = chosen_rows(index->labels, options);
   if (!share) return tl::unexpected<Error>(share.error());
   Dataset dataset{kCifarShape, format.classes(), {}, {}};
-  dataset.pixels.reserve(share->size() * kCifarShape.value_count());
+  if (index->all_plain) {
+    auto mapped = map_records(format, files, *index, *share);
+    if (!mapped) return tl::unexpected<Error>(mapped.error());
+    dataset.mapped = *std::move(mapped);
+  } else if (auto copied = copy_records(format, files, *share, dataset.pixels); !copied) {
+    return tl::unexpected<Error>(copied.error());
+  }
   dataset.labels.reserve(share->size());
-  std::uint32_t row = 0;
-  for (const std::string& path : files) {
-    if (dataset.size() == share->size()) break;
-    const auto read = for_each_record(format, path, [&](const std::uint8_t* record) -> Status {
-      if (dataset.size() == share->size() || (*share)[dataset.size()] != row++) return {};
-      dataset.labels.push_back(record[format.label_bytes() - 1]);
-      dataset.pixels.insert(dataset.pixels.end(), record + format.label_bytes(),
-                            record + format.bytes());
-      return {};
-    });
-    if (!read) return tl::unexpected<Error>(read.error());
-  }
-  if (dataset.size() < share->size()) {
-    return fail(ErrorCode::kCorrupt, files.back() +
-                                         ": the files hold fewer records than a moment ago: they "
-                                         "must not change while they are read");
-  }
+  for (const std::uint32_t row : *share) dataset.labels.push_back(index->labels[row]);
   return dataset;
 }
 

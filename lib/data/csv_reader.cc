@@ -12,28 +12,10 @@
 
 #include "data/csv_records.h"
 #include "data/mapped_file.h"
+#include "data/quoted.h"
 
 namespace skiptrain::data {
 namespace {
-
-constexpr std::size_t kShown = 40;  // columns, or characters of a field
-
-// What a file says may be anything; in a message it is cut and cleaned.
-std::string quoted(std::string_view text) {
-  std::string shown = "\"";
-  for (const char c : text.substr(0, kShown)) {
-    shown += static_cast<unsigned char>(c) < 0x20 ? '?' : c;
-  }
-  return shown + (text.size() > kShown ? "...\"" : "\"");
-}
-
-std::string list_of(const std::vector<std::string>& names) {
-  std::string text;
-  for (std::size_t i = 0; i < std::min(names.size(), kShown); ++i) {
-    text += (i > 0 ? ", " : "") + quoted(names[i]);
-  }
-  return text + (names.size() > kShown ? ", ..." : "");
-}
 
 // A file whose header has been read.
 struct Table {
@@ -94,7 +76,7 @@ Result<Table> open_table(const std::string& path, std::span<const std::string> l
     if (found == table.columns.end()) {
       return fail(ErrorCode::kNotFound, table.records.here() + ": there is no column " +
                                             quoted(name) + " for the " + what + "; there are " +
-                                            list_of(table.columns));
+                                            quoted_list(table.columns));
     }
     const auto column = static_cast<std::size_t>(found - table.columns.begin());
     if (!table.is_feature[column]) {
@@ -107,7 +89,7 @@ Result<Table> open_table(const std::string& path, std::span<const std::string> l
   if (table.columns.size() == table.learned.size()) {
     return fail(ErrorCode::kInvalidArgument, table.records.here() +
                                                  ": there must be a column of features beside " +
-                                                 list_of({learned.begin(), learned.end()}));
+                                                 quoted_list({learned.begin(), learned.end()}));
   }
   return table;
 }

@@ -4,9 +4,11 @@
 #include <array>
 #include <cstring>
 #include <limits>
+#include <memory>
 #include <utility>
 
 #include "data/gzip_stream.h"
+#include "data/mapped_file.h"
 
 namespace skiptrain::data {
 namespace {
@@ -22,6 +24,8 @@ struct IdxFile {
   GzipStream stream;
   std::vector<std::uint32_t> extents;
   std::uint64_t value_count = 0;
+
+  std::uint64_t header_bytes() const { return kMagicBytes + kExtentBytes * extents.size(); }
 };
 
 std::string shape_text(const std::vector<std::uint32_t>& extents) {
@@ -39,17 +43,18 @@ Error not_idx(const std::string& path, const std::string& why) {
 // Checks the declared extents against the limits and against what the file can hold.
 Status check_size(IdxFile& file) {
   const std::string& path = file.stream.path();
+  const std::uint64_t limit = file.stream.is_gzip() ? kMaxIdxBytes : kMaxPlainIdxBytes;
   std::uint64_t count = 1;
   for (const std::uint32_t extent : file.extents) {
-    // Cannot overflow: every extent is below 2^32, and `count` at most kMaxIdxBytes = 2^32.
-    count *= extent;
-    if (count > kMaxIdxBytes) {
+    // Before multiplying, so that nothing overflows.
+    if (extent > limit / std::max<std::uint64_t>(count, 1)) {
       return fail(ErrorCode::kResourceExhausted, path + ": declares " + shape_text(file.extents) +
                                                      " values, more than the limit of " +
-                                                     std::to_string(kMaxIdxBytes >> 30) + " GiB");
+                                                     std::to_string(limit >> 30) + " GiB");
     }
+    count *= extent;
   }
-  const std::uint64_t header_bytes = kMagicBytes + kExtentBytes * file.extents.size();
+  const std::uint64_t header_bytes = file.header_bytes();
   const std::uint64_t bound = file.stream.size_bound();
   if (header_bytes + count > bound) {
     return fail(ErrorCode::kCorrupt, path + ": truncated: declares " + shape_text(file.extents) +
@@ -178,6 +183,24 @@ Status keep_rows(IdxFile& file, const std::vector<std::uint32_t>& rows, std::siz
   return expect_end(file);
 }
 
+// The chosen rows where they lie in a plain file.
+Result<MappedSamples> map_rows(const IdxFile& idx, const std::vector<std::uint32_t>& rows,
+                               std::size_t row_bytes) {
+  auto file = MappedFile::open(idx.stream.path());
+  if (!file) return tl::unexpected<Error>(file.error());
+  if (file->bytes().size() != idx.header_bytes() + idx.value_count) {
+    return fail(ErrorCode::kCorrupt, idx.stream.path() +
+                                         ": has another size than a moment ago: must not change "
+                                         "while it is read");
+  }
+  const auto owner = std::make_shared<const MappedFile>(*std::move(file));
+  const std::uint8_t* const values = owner->bytes().data() + idx.header_bytes();
+  MappedSamples samples{{}, false, {owner}};
+  samples.rows.reserve(rows.size());
+  for (const std::uint32_t row : rows) samples.rows.push_back(values + row * row_bytes);
+  return samples;
+}
+
 }  // namespace
 
 Result<std::vector<std::uint8_t>> read_idx_labels(const std::string& path) {
@@ -233,8 +256,15 @@ Result<Dataset> load_idx(const IdxFiles& files, const LoadOptions& options) {
                                           " labels: the two files must belong together");
   }
   Dataset dataset{images->shape, classes, {}, {}};
-  auto kept = keep_rows(images->idx, *share, images->shape.value_count(), dataset.pixels);
-  if (!kept) return tl::unexpected<Error>(kept.error());
+  const std::size_t row_bytes = images->shape.value_count();
+  if (images->idx.stream.is_gzip()) {
+    auto kept = keep_rows(images->idx, *share, row_bytes, dataset.pixels);
+    if (!kept) return tl::unexpected<Error>(kept.error());
+  } else {
+    auto mapped = map_rows(images->idx, *share, row_bytes);
+    if (!mapped) return tl::unexpected<Error>(mapped.error());
+    dataset.mapped = *std::move(mapped);
+  }
   dataset.labels.reserve(share->size());
   for (const std::uint32_t index : *share) dataset.labels.push_back(labels[index]);
   return dataset;

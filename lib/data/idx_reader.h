@@ -5,9 +5,11 @@
 // then the values. Labels have rank 1; images rank 3 [n, height, width] or 4 [n, channels, height,
 // width].
 //
-// Images stream through a small buffer and only the chosen rows are kept: a daemon holds its share
-// and never the whole training set. The header is believed only as far as the file's size bears it
-// out, before anything is allocated. Blocking; thread-safe, since nothing is shared.
+// The images of a plain file are mapped: a set of any size costs no memory but what a minibatch
+// looks at. Those of a packed one stream through a small buffer and only the chosen rows are kept:
+// a daemon holds its share and never the whole training set. The header is believed only as far as
+// the file's size bears it out, before anything is allocated. Blocking; thread-safe, since nothing
+// is shared.
 //
 // Errors start with the file's path. kNotFound: cannot be opened. kCorrupt: not IDX, truncated,
 // trailing bytes, damaged gzip. kResourceExhausted: beyond a limit below.
@@ -24,8 +26,9 @@
 
 namespace skiptrain::data {
 
-// Of one file's values, unpacked.
+// Of a packed file's values, unpacked; and of a plain file's.
 inline constexpr std::uint64_t kMaxIdxBytes = std::uint64_t{4} << 30;
+inline constexpr std::uint64_t kMaxPlainIdxBytes = std::uint64_t{1} << 40;
 
 struct IdxFiles {
   std::string images;
@@ -46,7 +49,8 @@ struct Images {
 Result<Images> read_idx_images(const std::string& path,
                                const std::optional<std::vector<std::uint32_t>>& rows);
 
-// One node's share. kMismatch if the two files hold different numbers of samples.
+// One node's share; mapped, if the images are in a plain file. kMismatch if the two files hold
+// different numbers of samples.
 Result<Dataset> load_idx(const IdxFiles& files, const LoadOptions& options = {});
 
 }  // namespace skiptrain::data

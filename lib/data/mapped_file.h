@@ -1,7 +1,9 @@
 // A file's bytes as memory, read-only: the system reads the pages that are looked at and no other.
 //
 // Movable; the bytes may be read by any number of threads. The file must not be cut shorter while
-// it is mapped: the system would end the process with SIGBUS. So map, copy what is wanted, let go.
+// it is mapped: the system would end the process with SIGBUS. Who replaces a file that a daemon
+// learns from writes the new one beside it and renames it: the old one then lives on as long as it
+// is mapped.
 #pragma once
 
 #include <cstddef>

@@ -9,24 +9,19 @@
 // Errors start with the file's path, and with "PATH: KEY.npy" if they are of one array. kNotFound:
 // the file cannot be opened, or has no such key; the message lists those it has. kCorrupt: not a
 // zip file, damaged. kInvalidArgument: a member that is packed or encrypted in another way.
-// kResourceExhausted: beyond a limit below. Further errors as `parse_npy_header`.
+// kResourceExhausted: beyond the limits of
+// zip_archive.h and array_member.h. Further errors as `parse_npy_header`.
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <vector>
 
 #include "base/error.h"
 #include "data/array.h"
-
-struct zip;
+#include "data/zip_archive.h"
 
 namespace skiptrain::data {
-
-inline constexpr std::size_t kMaxNpzMembers = 65'536;
-// Of one array, as far as it is kept in memory.
-inline constexpr std::uint64_t kMaxNpzKeptBytes = std::uint64_t{4} << 30;
 
 class NpzFile {
  public:
@@ -34,7 +29,7 @@ class NpzFile {
 
   // The arrays' names, in the order of the file.
   const std::vector<std::string>& keys() const { return keys_; }
-  const std::string& path() const { return path_; }
+  const std::string& path() const { return archive_.path(); }
 
   // What read() would return, without its values.
   Result<ArrayType> type_of(const std::string& key) const;
@@ -44,14 +39,16 @@ class NpzFile {
   Result<Array> read_rows(const std::string& key, const std::vector<std::uint32_t>& rows) const;
 
  private:
-  struct Close {
-    void operator()(zip* archive) const;
+  struct Opened {
+    ZipMember member;  // before its values
+    ArrayType type;
   };
 
-  std::string path_;
+  Result<Opened> find(const std::string& key) const;
+
+  ZipArchive archive_;
   std::vector<std::string> keys_;
-  std::vector<std::uint64_t> indices_;  // in the archive, of each key
-  std::unique_ptr<zip, Close> archive_;
+  std::vector<std::size_t> indices_;  // in the archive, of each key
 };
 
 }  // namespace skiptrain::data

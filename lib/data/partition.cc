@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <set>
 #include <utility>
 
 #include "base/check.h"
@@ -16,6 +17,7 @@ namespace {
 // Streams of draws, so that a deal and a subset of one seed have nothing in common.
 constexpr std::uint64_t kDealStream = 0x64656c;
 constexpr std::uint64_t kSubsetStream = 0x737562;
+constexpr std::uint64_t kHeldOutStream = 0x68656c64;
 
 template <typename... Visitors>
 struct Overloaded : Visitors... {
@@ -104,6 +106,22 @@ std::vector<std::uint32_t> deal_dirichlet(std::span<const Label> labels, double 
   return share;
 }
 
+std::vector<std::uint32_t> deal_users(std::span<const std::uint32_t> users, const Seat& seat) {
+  std::vector<std::uint32_t> order(users.begin(), users.end());
+  std::sort(order.begin(), order.end());
+  order.erase(std::unique(order.begin(), order.end()), order.end());
+  Rng(derive_seed({seat.seed, kDealStream})).shuffle(order);
+  const std::size_t begin = cut(order.size(), seat.node_count, seat.position);
+  const std::size_t end = cut(order.size(), seat.node_count, seat.position + std::size_t{1});
+  const std::set<std::uint32_t> own(order.begin() + static_cast<std::ptrdiff_t>(begin),
+                                    order.begin() + static_cast<std::ptrdiff_t>(end));
+  std::vector<std::uint32_t> share;
+  for (std::size_t i = 0; i < users.size(); ++i) {
+    if (own.contains(users[i])) share.push_back(static_cast<std::uint32_t>(i));
+  }
+  return share;
+}
+
 template <typename Number>
 bool parse_number(std::string_view text, Number& value) {
   const char* end = text.data() + text.size();
@@ -117,6 +135,8 @@ Error empty_share(const Partition& partition, std::size_t sample_count, const Se
     advice = "use a larger alpha, fewer nodes or another run.seed";
   } else if (std::holds_alternative<AllSamples>(partition)) {
     advice = "the data set is empty";
+  } else if (std::holds_alternative<Users>(partition)) {
+    advice = "use at most as many nodes as there are users";
   }
   return {ErrorCode::kInvalidArgument,
           "partition " + to_string(partition) + " of " + std::to_string(sample_count) +
@@ -133,6 +153,7 @@ Result<Partition> parse_partition(std::string_view text) {
   const std::string_view value = has_value ? text.substr(colon + 1) : std::string_view();
   if (kind == "all" && !has_value) return AllSamples{};
   if (kind == "iid" && !has_value) return Iid{};
+  if (kind == "users" && !has_value) return Users{};
   if (kind == "shards" && has_value) {
     LabelShards shards;
     if (parse_number(value, shards.shards_per_node) && shards.shards_per_node >= 1 &&
@@ -153,13 +174,15 @@ Result<Partition> parse_partition(std::string_view text) {
                 "partition \"" + std::string(text) +
                     "\": dirichlet:ALPHA needs a number ALPHA from 0.001 to 1000000");
   }
-  return fail(ErrorCode::kInvalidArgument, "partition \"" + std::string(text) +
-                                               "\": must be all, iid, shards:K or dirichlet:ALPHA");
+  return fail(ErrorCode::kInvalidArgument,
+              "partition \"" + std::string(text) +
+                  "\": must be all, iid, shards:K, dirichlet:ALPHA or users");
 }
 
 std::string to_string(const Partition& partition) {
   return std::visit(Overloaded{[](const AllSamples&) -> std::string { return "all"; },
                                [](const Iid&) -> std::string { return "iid"; },
+                               [](const Users&) -> std::string { return "users"; },
                                [](const LabelShards& shards) {
                                  return "shards:" + std::to_string(shards.shards_per_node);
                                },
@@ -183,6 +206,13 @@ Status check_seat(const Seat& seat, std::uint64_t sample_count) {
                                                std::to_string(seat.node_count) + " nodes");
 }
 
+tl::unexpected<Error> no_users(const std::string& others) {
+  return fail(ErrorCode::kInvalidArgument,
+              "partition users: the data do not say who made which sample: only the format leaf "
+              "does; use " +
+                  others);
+}
+
 }  // namespace
 
 Result<std::vector<std::uint32_t>> indices_for(const Partition& partition,
@@ -190,6 +220,7 @@ Result<std::vector<std::uint32_t>> indices_for(const Partition& partition,
   if (auto good = check_seat(seat, sample_count); !good) {
     return tl::unexpected<Error>(good.error());
   }
+  if (std::holds_alternative<Users>(partition)) return no_users("iid or all");
   const bool is_iid = std::holds_alternative<Iid>(partition);
   if (!is_iid && !std::holds_alternative<AllSamples>(partition)) {
     return fail(ErrorCode::kInvalidArgument,
@@ -205,10 +236,15 @@ Result<std::vector<std::uint32_t>> indices_for(const Partition& partition,
 }
 
 Result<std::vector<std::uint32_t>> indices_for(const Partition& partition,
-                                               std::span<const Label> labels, const Seat& seat) {
+                                               std::span<const Label> labels, const Seat& seat,
+                                               std::span<const std::uint32_t> users) {
   if (auto good = check_seat(seat, labels.size()); !good) {
     return tl::unexpected<Error>(good.error());
   }
+  if (std::holds_alternative<Users>(partition) && users.empty()) {
+    return no_users("iid, shards:K or dirichlet:ALPHA");
+  }
+  SKIPTRAIN_CHECK(users.empty() || users.size() == labels.size(), "every sample has its user");
   if (const auto* shards = std::get_if<LabelShards>(&partition)) {
     const std::uint64_t needed = std::uint64_t{seat.node_count} * shards->shards_per_node;
     if (needed > labels.size()) {
@@ -221,6 +257,7 @@ Result<std::vector<std::uint32_t>> indices_for(const Partition& partition,
   std::vector<std::uint32_t> share =
       std::visit(Overloaded{[&](const AllSamples&) { return all_indices(labels.size()); },
                             [&](const Iid&) { return deal_iid(labels.size(), seat); },
+                            [&](const Users&) { return deal_users(users, seat); },
                             [&](const LabelShards& shards) {
                               return deal_shards(labels, shards.shards_per_node, seat);
                             },
@@ -231,6 +268,40 @@ Result<std::vector<std::uint32_t>> indices_for(const Partition& partition,
   if (share.empty()) return tl::unexpected<Error>(empty_share(partition, labels.size(), seat));
   std::sort(share.begin(), share.end());
   return share;
+}
+
+namespace {
+
+// Every 1/fraction-th of the samples as they stand in `order`; ascending.
+std::vector<std::uint32_t> evenly_taken(const std::vector<std::uint32_t>& order, double fraction) {
+  std::vector<std::uint32_t> rows;
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    const double before = std::floor(static_cast<double>(i) * fraction);
+    if (std::floor(static_cast<double>(i + 1) * fraction) > before) rows.push_back(order[i]);
+  }
+  std::sort(rows.begin(), rows.end());
+  return rows;
+}
+
+std::vector<std::uint32_t> held_out_order(std::size_t sample_count, std::uint64_t seed) {
+  std::vector<std::uint32_t> order = all_indices(sample_count);
+  Rng(derive_seed({seed, kHeldOutStream})).shuffle(order);
+  return order;
+}
+
+}  // namespace
+
+std::vector<std::uint32_t> held_out_rows(std::span<const Label> labels, double fraction,
+                                         std::uint64_t seed) {
+  std::vector<std::uint32_t> order = held_out_order(labels.size(), seed);
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::uint32_t a, std::uint32_t b) { return labels[a] < labels[b]; });
+  return evenly_taken(order, fraction);
+}
+
+std::vector<std::uint32_t> held_out_rows(std::uint64_t sample_count, double fraction,
+                                         std::uint64_t seed) {
+  return evenly_taken(held_out_order(sample_count, seed), fraction);
 }
 
 std::vector<std::uint32_t> seeded_subset(std::uint32_t population, std::uint32_t count,

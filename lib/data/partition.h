@@ -40,13 +40,19 @@ struct Dirichlet {
   bool operator==(const Dirichlet&) const = default;
 };
 
-using Partition = std::variant<AllSamples, Iid, LabelShards, Dirichlet>;
+// Whole users to each node, as evenly as their number goes: the natural partition of data that
+// people made (LEAF, Caldas et al. 2018, arXiv 1812.01097). Only of files that name users.
+struct Users {
+  bool operator==(const Users&) const = default;
+};
+
+using Partition = std::variant<AllSamples, Iid, LabelShards, Dirichlet, Users>;
 
 inline constexpr std::uint32_t kMaxShardsPerNode = 10'000;
 inline constexpr double kMinDirichletAlpha = 1e-3;
 inline constexpr double kMaxDirichletAlpha = 1e6;
 
-// `all`, `iid`, `shards:K` or `dirichlet:ALPHA`. kInvalidArgument names what is allowed.
+// `all`, `iid`, `shards:K`, `dirichlet:ALPHA` or `users`. kInvalidArgument names what is allowed.
 Result<Partition> parse_partition(std::string_view text);
 std::string to_string(const Partition& partition);
 
@@ -57,13 +63,24 @@ struct Seat {
   std::uint64_t seed = 0;  // of the run
 };
 
-// The samples of one node, ascending. kInvalidArgument if the seat is not below `node_count`, or
-// if the share is empty; the message says what to change.
+// The samples of one node, ascending. `users` names the user of each sample, or is empty.
+// kInvalidArgument if the seat is not below `node_count`, if the share is empty, or if users are to
+// be dealt and there are none; the message says what to change.
 Result<std::vector<std::uint32_t>> indices_for(const Partition& partition,
-                                               std::span<const Label> labels, const Seat& seat);
+                                               std::span<const Label> labels, const Seat& seat,
+                                               std::span<const std::uint32_t> users = {});
 // The same of samples that have no class. kInvalidArgument besides: a partition by class.
 Result<std::vector<std::uint32_t>> indices_for(const Partition& partition,
                                                std::uint64_t sample_count, const Seat& seat);
+
+// Which samples are set aside for tests, ascending: floor(fraction * labels.size()) of them, of
+// each class as many as it has of all, but for one more or less. A pure function of its arguments,
+// so that all nodes of a run set the same ones aside.
+std::vector<std::uint32_t> held_out_rows(std::span<const Label> labels, double fraction,
+                                         std::uint64_t seed);
+// The same of samples that have no class: any of them.
+std::vector<std::uint32_t> held_out_rows(std::uint64_t sample_count, double fraction,
+                                         std::uint64_t seed);
 
 // `count` of the numbers [0, population), ascending, uniformly drawn; all of them if `count` is 0
 // or not below `population`.

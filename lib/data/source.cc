@@ -10,70 +10,17 @@
 #include "data/array_loader.h"
 #include "data/cifar_reader.h"
 #include "data/csv_loader.h"
+#include "data/image_folder.h"
+#include "data/leaf_reader.h"
+#include "data/source_files.h"
 
 namespace skiptrain::data {
 namespace {
 
-// Training files first, in the order in which their samples are numbered.
-constexpr std::string_view kIdxNames[] = {"train-images-idx3-ubyte", "train-labels-idx1-ubyte",
-                                          "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"};
-constexpr std::string_view kCifar10Names[] = {"data_batch_1.bin", "data_batch_2.bin",
-                                              "data_batch_3.bin", "data_batch_4.bin",
-                                              "data_batch_5.bin", "test_batch.bin"};
-constexpr std::string_view kCifar100Names[] = {"train.bin", "test.bin"};
-constexpr std::string_view kNpyNames[] = {"x_train.npy", "y_train.npy", "x_test.npy", "y_test.npy"};
-constexpr std::string_view kNpzNames[] = {"data.npz"};
-constexpr std::string_view kCsvNames[] = {"train.csv", "test.csv"};
-
-struct FormatFiles {
-  Format format;
-  std::span<const std::string_view> names;
-  std::string_view what;        // for messages: of a folder with none of them
-  std::string_view if_missing;  // and of one with some
-  bool may_be_packed = false;   // by gzip, with .gz after the name
-};
-constexpr std::array<FormatFiles, kFormats.size()> kFormatFiles = {{
-    {Format::kIdx, kIdxNames, "idx, as in Debian's package dataset-fashion-mnist",
-     "Debian's package dataset-fashion-mnist has them", true},
-    {Format::kCifar10, kCifar10Names, "cifar-10, binary version",
-     "the binary version of CIFAR-10 has data_batch_1.bin to data_batch_5.bin and test_batch.bin",
-     true},
-    {Format::kCifar100, kCifar100Names, "cifar-100, binary version",
-     "the binary version of CIFAR-100 has train.bin and test.bin", true},
-    {Format::kNpy, kNpyNames, "npy, arrays of NumPy",
-     "there must be x_train.npy, y_train.npy, x_test.npy and y_test.npy"},
-    {Format::kNpz, kNpzNames, "npz, with the arrays x_train, y_train, x_test and y_test", ""},
-    {Format::kCsv, kCsvNames, "csv, with a column label", "there must be train.csv and test.csv"},
-}};
-
-const FormatFiles& files_of(Format format) {
-  return kFormatFiles[static_cast<std::size_t>(format)];
-}
-
-// The plain file if it is there, else the packed one.
-std::optional<std::string> find_file(const std::string& directory, std::string_view name,
-                                     bool may_be_packed) {
-  for (const char* suffix : {"", ".gz"}) {
-    if (*suffix != '\0' && !may_be_packed) break;
-    const auto path = std::filesystem::path(directory) / (std::string(name) + suffix);
-    std::error_code ignored;
-    if (std::filesystem::exists(path, ignored)) return path.string();
-  }
-  return std::nullopt;
-}
-
-Error no_such_file(const std::string& directory, std::string_view name, const FormatFiles& files) {
-  const std::string packed = files.may_be_packed ? " and no " + std::string(name) + ".gz" : "";
-  return {ErrorCode::kNotFound, directory + ": there is no " + std::string(name) + packed + "; " +
-                                    std::string(files.if_missing)};
-}
-
 Result<Dataset> load_cifar_part(const Source& source, Part part, const LoadOptions& options) {
   const FormatFiles& files = files_of(source.format);
-  const std::size_t train_count = files.names.size() - 1;
   std::vector<std::string> paths;
-  for (const std::string_view name :
-       part == Part::kTrain ? files.names.first(train_count) : files.names.subspan(train_count)) {
+  for (const std::string_view name : part == Part::kTrain ? files.train : files.test) {
     auto path = find_file(source.directory, name, files.may_be_packed);
     if (!path) return tl::unexpected<Error>(no_such_file(source.directory, name, files));
     paths.push_back(*std::move(path));
@@ -83,22 +30,104 @@ Result<Dataset> load_cifar_part(const Source& source, Part part, const LoadOptio
   return load_cifar(kind, paths, options);
 }
 
-// A format's files as far as they are in a folder.
-struct Found {
-  Format format;
-  std::vector<std::string> paths;
-  std::string_view first_missing;
+Result<Dataset> load_leaf_part(const Source& source, Part part, const LoadOptions& options) {
+  const auto folder = part_folder(source, part);
+  if (!folder) return tl::unexpected<Error>(folder.error());
+  const auto files = json_files(*folder);
+  if (!files) return tl::unexpected<Error>(files.error());
+  return load_leaf(*files, options);
+}
+
+// What both parts of a set have in common, as far as the format has such a thing.
+struct Opened {
+  std::optional<CsvTables> tables;
+  std::optional<ImageFolders> folders;
 };
 
-Found look_for(const FormatFiles& files, const std::string& directory) {
-  Found found{files.format, {}, {}};
-  for (const std::string_view name : files.names) {
-    if (auto path = find_file(directory, name, files.may_be_packed)) {
-      found.paths.push_back(*std::move(path));
-    } else if (found.first_missing.empty()) {
-      found.first_missing = name;
-    }
+Result<Opened> open(const Source& source, TargetKind targets) {
+  if (targets != TargetKind::kClasses && !may_hold_values(source.format)) {
+    return fail(ErrorCode::kInvalidArgument,
+                "files of format " + std::string(to_string(source.format)) +
+                    " hold classes: for other targets the format must be npy, npz, torch or csv");
   }
+  Opened opened;
+  const bool has_test = source.held_out == 0;
+  if (source.format == Format::kCsv) {
+    CsvSet set{{source.train_file}, source.label_column, source.target_columns};
+    if (has_test && source.test_file != source.train_file) set.files.push_back(source.test_file);
+    auto tables = CsvTables::open(set, targets);
+    if (!tables) return tl::unexpected<Error>(tables.error());
+    opened.tables = *std::move(tables);
+  } else if (source.format == Format::kImages) {
+    std::vector<std::string> paths;
+    for (const Part part : {Part::kTrain, Part::kTest}) {
+      if (part == Part::kTest && !has_test) break;
+      auto folder = part_folder(source, part);
+      if (!folder) return tl::unexpected<Error>(folder.error());
+      paths.push_back(*std::move(folder));
+    }
+    auto folders = ImageFolders::open(paths);
+    if (!folders) return tl::unexpected<Error>(folders.error());
+    opened.folders = *std::move(folders);
+  }
+  return opened;
+}
+
+Result<Dataset> load_part(const Source& source, const Opened& opened, Part part,
+                          LoadOptions options) {
+  options.held_out = source.held_out;
+  options.wants_held_out = source.held_out > 0 && part == Part::kTest;
+  if (options.wants_held_out) part = Part::kTrain;
+  const bool is_train = part == Part::kTrain;
+  const IdxFiles& files = is_train ? source.train : source.test;
+  const std::string& file = is_train ? source.train_file : source.test_file;
+  const ArrayKeys& keys = is_train ? source.train_arrays : source.test_arrays;
+  switch (source.format) {
+    case Format::kIdx:
+      return load_idx(files, options);
+    case Format::kNpy:
+      return load_npy(files.images, files.labels, options);
+    case Format::kNpz:
+      return load_npz({file, keys.features, keys.labels}, options);
+    case Format::kTorch:
+      return load_torch({file, keys.features, keys.labels}, options);
+    case Format::kCsv:
+      return opened.tables->load(is_train || source.test_file == source.train_file ? 0 : 1,
+                                 options);
+    case Format::kLeaf:
+      return load_leaf_part(source, part, options);
+    case Format::kImages:
+      return opened.folders->load(is_train ? 0 : 1, options);
+    case Format::kCifar10:
+    case Format::kCifar100:
+      break;
+  }
+  return load_cifar_part(source, part, options);
+}
+
+// The files of a format that a folder has, and which they are.
+struct Found {
+  const FormatFiles* files = nullptr;
+  std::vector<std::string> train;
+  std::vector<std::string> test;
+  std::string_view first_missing;
+
+  std::size_t count() const { return train.size() + test.size(); }
+};
+
+Found look_for(const FormatFiles& files, const std::string& directory, TestFiles test) {
+  Found found{&files, {}, {}, {}};
+  const auto look = [&](std::span<const std::string_view> names, std::vector<std::string>& paths) {
+    for (const std::string_view name : names) {
+      if (auto path = find_file(directory, name, files.may_be_packed)) {
+        paths.push_back(*std::move(path));
+      } else if (found.first_missing.empty()) {
+        found.first_missing = name;
+      }
+    }
+  };
+  look(files.train, found.train);
+  if (test == TestFiles::kNeeded) look(files.test, found.test);
   return found;
 }
 
@@ -108,15 +137,68 @@ Error nothing_found(const std::string& directory) {
     return {ErrorCode::kNotFound, directory + ": is no folder that can be read"};
   }
   std::string message = directory + ": there is no data set in it; looked for ";
-  for (const FormatFiles& files : kFormatFiles) {
-    for (const std::string_view name : files.names) {
-      message += std::string(name) + (name == files.names.back() ? " (" : ", ");
+  for (const FormatFiles& files : all_format_files()) {
+    for (const std::string_view name : files.train) message += std::string(name) + ", ";
+    if (files.test.data() != files.train.data()) {
+      for (const std::string_view name : files.test) message += std::string(name) + ", ";
     }
-    message += std::string(files.what);
+    message.replace(message.size() - 2, 2, " (" + std::string(files.what));
     if (files.may_be_packed) message += "; also with .gz after their names";
-    message += &files == &kFormatFiles.back() ? ")" : "), ";
+    message += "), ";
   }
-  return {ErrorCode::kNotFound, message};
+  return {ErrorCode::kNotFound, message +
+                                    "train/*.json and test/*.json (leaf), train/CLASS/* and "
+                                    "test/CLASS/* (images, .png or .jpg)"};
+}
+
+Source source_of(const Found& found, const std::string& directory) {
+  Source source{.format = found.files->format};
+  switch (source.format) {
+    case Format::kIdx:
+    case Format::kNpy:
+      source.train = {found.train.front(), found.train.back()};
+      if (!found.test.empty()) source.test = {found.test.front(), found.test.back()};
+      break;
+    case Format::kNpz:
+    case Format::kCsv:
+    case Format::kTorch:
+      source.train_file = found.train.front();
+      if (!found.test.empty()) source.test_file = found.test.front();
+      break;
+    case Format::kCifar10:
+    case Format::kCifar100:
+    case Format::kLeaf:
+    case Format::kImages:
+      source.directory = directory;
+      break;
+  }
+  return source;
+}
+
+// A set that is told by its folders, not by its files' names.
+std::optional<Source> find_folders(const std::string& directory, TestFiles test) {
+  // Where samples are held out, any part will do, and the folder itself.
+  Source source{.directory = directory, .held_out = test == TestFiles::kIgnored ? 0.5 : 0.0};
+  const auto has = [&](const auto& is_of_format) {
+    for (const Part part : {Part::kTrain, Part::kTest}) {
+      const auto folder = part_folder(source, part);
+      if (!folder || !is_of_format(*folder)) return false;
+    }
+    return true;
+  };
+  const auto holds_json = [](const std::string& folder) { return json_files(folder).has_value(); };
+  const auto holds_images = [](const std::string& folder) {
+    return ImageFolders::open({folder}).has_value();
+  };
+  if (has(holds_json)) {
+    source.format = Format::kLeaf;
+  } else if (has(holds_images)) {
+    source.format = Format::kImages;
+  } else {
+    return std::nullopt;
+  }
+  source.held_out = 0;
+  return source;
 }
 
 }  // namespace
@@ -135,83 +217,63 @@ std::string_view to_string(Format format) {
       return "npz";
     case Format::kCsv:
       return "csv";
+    case Format::kTorch:
+      return "torch";
+    case Format::kLeaf:
+      return "leaf";
+    case Format::kImages:
+      return "images";
   }
   return "unknown";
 }
 
 bool may_hold_values(Format format) {
-  return format == Format::kNpy || format == Format::kNpz || format == Format::kCsv;
+  return format == Format::kNpy || format == Format::kNpz || format == Format::kTorch ||
+         format == Format::kCsv;
 }
 
 Result<Dataset> load(const Source& source, Part part, const LoadOptions& options) {
-  const bool is_train = part == Part::kTrain;
-  const IdxFiles& files = is_train ? source.train : source.test;
-  const std::string& file = is_train ? source.train_file : source.test_file;
-  const ArrayKeys& keys = is_train ? source.train_arrays : source.test_arrays;
-  if (options.targets != TargetKind::kClasses && !may_hold_values(source.format)) {
-    return fail(ErrorCode::kInvalidArgument,
-                "files of format " + std::string(to_string(source.format)) +
-                    " hold classes: for other targets the format must be npy, npz or csv");
-  }
-  switch (source.format) {
-    case Format::kIdx:
-      return load_idx(files, options);
-    case Format::kNpy:
-      return load_npy(files.images, files.labels, options);
-    case Format::kNpz:
-      return load_npz({file, keys.features, keys.labels}, options);
-    case Format::kCsv:
-      return load_csv(
-          {{source.train_file, source.test_file}, source.label_column, source.target_columns}, file,
-          options);
-    case Format::kCifar10:
-    case Format::kCifar100:
-      break;
-  }
-  return load_cifar_part(source, part, options);
+  const auto opened = open(source, options.targets);
+  if (!opened) return tl::unexpected<Error>(opened.error());
+  return load_part(source, *opened, part, options);
 }
 
-Result<Source> find_source(const std::string& directory) {
+Result<Parts> load_parts(const Source& source, const LoadOptions& share) {
+  const auto opened = open(source, share.targets);
+  if (!opened) return tl::unexpected<Error>(opened.error());
+  auto train = load_part(source, *opened, Part::kTrain, share);
+  if (!train) return tl::unexpected<Error>(train.error());
+  LoadOptions whole;
+  whole.seat.seed = share.seat.seed;
+  whole.targets = share.targets;
+  auto test = load_part(source, *opened, Part::kTest, whole);
+  if (!test) return tl::unexpected<Error>(test.error());
+  return Parts{*std::move(train), *std::move(test)};
+}
+
+Result<Source> find_source(const std::string& directory, TestFiles test) {
   std::optional<Found> whole;
   std::optional<Found> most;  // of those of which there is some file
-  for (const FormatFiles& files : kFormatFiles) {
-    Found found = look_for(files, directory);
+  for (const FormatFiles& files : all_format_files()) {
+    Found found = look_for(files, directory, test);
     if (found.first_missing.empty()) {
       if (whole) {
         return fail(ErrorCode::kInvalidArgument,
-                    directory + ": holds both " + std::string(to_string(whole->format)) + " and " +
-                        std::string(to_string(found.format)) +
+                    directory + ": holds both " + std::string(to_string(whole->files->format)) +
+                        " and " + std::string(to_string(files.format)) +
                         " files: there must be one data set in a folder");
       }
       whole = std::move(found);
-    } else if (!found.paths.empty() && (!most || found.paths.size() > most->paths.size())) {
+    } else if (found.count() > 0 && (!most || found.count() > most->count())) {
       most = std::move(found);
     }
   }
-  if (!whole && most) {
-    return tl::unexpected<Error>(
-        no_such_file(directory, most->first_missing, files_of(most->format)));
+  if (whole) return source_of(*whole, directory);
+  if (most) {
+    return tl::unexpected<Error>(no_such_file(directory, most->first_missing, *most->files));
   }
-  if (!whole) return tl::unexpected<Error>(nothing_found(directory));
-  Source source{.format = whole->format};
-  const std::vector<std::string>& paths = whole->paths;
-  switch (source.format) {
-    case Format::kIdx:
-    case Format::kNpy:
-      source.train = {paths[0], paths[1]};
-      source.test = {paths[2], paths[3]};
-      break;
-    case Format::kNpz:
-    case Format::kCsv:
-      source.train_file = paths.front();
-      source.test_file = paths.back();
-      break;
-    case Format::kCifar10:
-    case Format::kCifar100:
-      source.directory = directory;
-      break;
-  }
-  return source;
+  if (auto folders = find_folders(directory, test)) return *std::move(folders);
+  return tl::unexpected<Error>(nothing_found(directory));
 }
 
 PixelStatistics usual_statistics(Format format) {
@@ -220,6 +282,9 @@ PixelStatistics usual_statistics(Format format) {
     case Format::kNpy:
     case Format::kNpz:
     case Format::kCsv:
+    case Format::kTorch:
+    case Format::kLeaf:
+    case Format::kImages:
       break;
     case Format::kCifar10:
       return {.mean = 0.4734, .std = 0.2516};

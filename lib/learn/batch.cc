@@ -13,6 +13,14 @@ struct BatchBuffer::Tensors {
   at::Tensor targets;
 };
 
+float normalized(const Normalization& normalization, std::size_t channel, double byte) {
+  const auto of_channel = [channel](const std::vector<double>& list) {
+    return list.size() == 1 ? list.front() : list[channel];
+  };
+  return static_cast<float>((byte / 255.0 - of_channel(normalization.mean)) /
+                            of_channel(normalization.std));
+}
+
 BatchBuffer::BatchBuffer(const data::ImageShape& shape, std::size_t max_batch,
                          Normalization normalization, std::uint32_t target_width)
     : shape_(shape), tensors_(std::make_unique<Tensors>()) {
@@ -20,9 +28,11 @@ BatchBuffer::BatchBuffer(const data::ImageShape& shape, std::size_t max_batch,
   tensors_->images = at::empty({count, shape.channels, shape.height, shape.width}, at::kFloat);
   tensors_->targets = target_width == 0 ? at::empty({count}, at::kLong)
                                         : at::empty({count, target_width}, at::kFloat);
-  for (std::size_t byte = 0; byte < value_of_.size(); ++byte) {
-    value_of_[byte] = static_cast<float>((static_cast<double>(byte) / 255.0 - normalization.mean) /
-                                         normalization.std);
+  value_of_.resize(shape.channels);
+  for (std::size_t channel = 0; channel < shape.channels; ++channel) {
+    for (std::size_t byte = 0; byte < value_of_[channel].size(); ++byte) {
+      value_of_[channel][byte] = normalized(normalization, channel, static_cast<double>(byte));
+    }
   }
 }
 
@@ -45,7 +55,12 @@ void BatchBuffer::fill(const data::Dataset& dataset, std::span<const std::uint32
       std::copy_n(dataset.float_sample(index), value_count, out);
     } else {
       const std::uint8_t* pixels = dataset.sample(index);
-      for (std::size_t k = 0; k < value_count; ++k) out[k] = value_of_[pixels[k]];
+      const std::size_t plane = value_count / shape_.channels;
+      for (std::size_t channel = 0; channel < shape_.channels; ++channel) {
+        const std::array<float, 256>& value_of = value_of_[channel];
+        const std::size_t end = (channel + 1) * plane;
+        for (std::size_t k = channel * plane; k < end; ++k) out[k] = value_of[pixels[k]];
+      }
     }
     out += value_count;
     if (labels != nullptr) {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <vector>
 
 #include "data/dataset.h"
 
@@ -17,9 +18,12 @@ namespace skiptrain::learn {
 
 // Of pixels; a data set's floats are taken as they are.
 struct Normalization {
-  double mean = 0.0;  // a pixel becomes (value / 255 - mean) / std
-  double std = 1.0;
+  // A pixel becomes (value / 255 - mean) / std; one number for all channels, or one for each.
+  std::vector<double> mean = {0.0};
+  std::vector<double> std = {1.0};
 };
+// What a pixel of `byte` becomes in `channel`.
+float normalized(const Normalization& normalization, std::size_t channel, double byte);
 
 // Holds the memory of one minibatch, used again for the next. Not thread-safe.
 class BatchBuffer {
@@ -39,7 +43,7 @@ class BatchBuffer {
  private:
   struct Tensors;
   data::ImageShape shape_;
-  std::array<float, 256> value_of_{};  // of each pixel byte
+  std::vector<std::array<float, 256>> value_of_;  // of each pixel byte, by channel
   std::size_t filled_ = 0;
   std::unique_ptr<Tensors> tensors_;
 };

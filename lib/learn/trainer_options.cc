@@ -23,6 +23,25 @@ Status validate_decay(const char* key, double value) {
                  ": must be at least 0 and below 1");
 }
 
+Status validate_normalization(const TrainerOptions& options) {
+  const auto is_finite = [](double value) { return std::isfinite(value); };
+  if (!std::ranges::all_of(options.mean, is_finite) ||
+      !std::ranges::all_of(options.std, [&](double std) { return is_finite(std) && std > 0; })) {
+    return fail(ErrorCode::kInvalidArgument,
+                "data.mean and data.std must be finite, and std above 0");
+  }
+  const std::size_t channels = options.model.input.channels;
+  for (const auto& [key, list] :
+       {std::pair("mean", &options.mean), std::pair("std", &options.std)}) {
+    if (list->size() == 1 || list->size() == channels) continue;
+    return fail(ErrorCode::kInvalidArgument,
+                "data." + std::string(key) + " lists " + std::to_string(list->size()) +
+                    " numbers, but the images have " + std::to_string(channels) +
+                    " channels: must be one number, or one for each");
+  }
+  return {};
+}
+
 }  // namespace
 
 Status validate(const OptimizerOptions& options) {
@@ -75,11 +94,8 @@ Status validate(const TrainerOptions& options) {
     return invalid("threads = " + std::to_string(options.threads) + ": must be from 1 to " +
                    std::to_string(kMaxThreads));
   }
-  if (!std::isfinite(options.mean) || !std::isfinite(options.std) || options.std <= 0) {
-    return fail(ErrorCode::kInvalidArgument,
-                "data.mean and data.std must be finite, and std above 0");
-  }
-  return {};
+  if (auto normalization = validate_normalization(options); !normalization) return normalization;
+  return validate(options.augmentation, options.model.input);
 }
 
 namespace {

@@ -5,11 +5,13 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/error.h"
 #include "base/ids.h"
 #include "core/learning_rate_schedule.h"
 #include "data/dataset.h"
+#include "learn/augmentation.h"
 #include "learn/loss.h"
 #include "learn/model_spec.h"
 #include "learn/optimizer.h"
@@ -32,8 +34,10 @@ struct TrainerOptions {
   std::uint32_t threads = 1;  // within an operator
   std::uint64_t seed = 1;     // of the run
   NodeId node;                // of a TorchTrainer; a TrainerGroup is told node by node
-  double mean = 0.0;          // a pixel becomes (value / 255 - mean) / std
-  double std = 1.0;
+  // A pixel becomes (value / 255 - mean) / std; one number for all channels, or one for each.
+  std::vector<double> mean = {0.0};
+  std::vector<double> std = {1.0};
+  AugmentationOptions augmentation;         // of training minibatches
   LossKind loss = LossKind::kCrossEntropy;  // says also what is learned: classes, or numbers
   std::uint32_t top_k = 5;  // of evaluations of classes, where there are more; 0: none
   // x(0), and what the frozen parameters are, in place of those drawn or in the model's file; its

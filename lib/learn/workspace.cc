@@ -26,8 +26,10 @@ namespace {
 // Large enough to keep the cores busy, small enough that the activations of GN-LeNet's first layer
 // (100 KB a sample, three of them alive) stay far below the memory limit of a daemon.
 constexpr std::size_t kEvaluationBatch = 32;
-// Separates the draws of minibatches and of the evaluation subset from all others of a run's seed.
+// Separates the draws of minibatches, of their images and of the evaluation subset from all others
+// of a run's seed.
 constexpr std::uint64_t kMinibatchStream = 0x6d696e69;
+constexpr std::uint64_t kAugmentationStream = 0x6175676d;
 constexpr std::uint64_t kEvaluationStream = 0x6576616c;
 
 // And what a model draws itself, in training and in evaluation.
@@ -49,6 +51,16 @@ const TrainingSetup& with_threads(const TrainingSetup& setup) {
   return setup;
 }
 
+// Black pixels, or zeros where the data are floats, for each channel.
+std::vector<float> padding_values(const TrainingSetup& setup) {
+  std::vector<float> values(setup.options.model.input.channels);
+  if (setup.train->holds_floats()) return values;
+  for (std::size_t channel = 0; channel < values.size(); ++channel) {
+    values[channel] = normalized({setup.options.mean, setup.options.std}, channel, 0.0);
+  }
+  return values;
+}
+
 }  // namespace
 
 tl::unexpected<Error> cancelled() {
@@ -61,7 +73,8 @@ Workspace::Workspace(const TrainingSetup& setup)
       flat_(model_->state(), setup.options.model.frozen),
       batch_(setup.options.model.input,
              std::max<std::size_t>(setup.options.batch_size, kEvaluationBatch),
-             {setup.options.mean, setup.options.std}, target_width(setup.options)) {
+             {setup.options.mean, setup.options.std}, target_width(setup.options)),
+      augmentation_(setup.options.augmentation, setup.options.model.input, padding_values(setup)) {
   model_->keep_in_evaluation(flat_.frozen_modules());
 }
 
@@ -106,6 +119,8 @@ Optimizer& Workspace::optimizer_for(NodeState& state) {
 double Workspace::step(std::span<const std::uint32_t> samples, Optimizer& optimizer,
                        double learning_rate) {
   batch_.fill(*setup_.train, samples);
+  augmentation_.apply({batch_.images().data_ptr<float>(),
+                       samples.size() * setup_.options.model.input.value_count()});
   flat_.zero_gradients();
   at::Tensor loss;
   {
@@ -132,6 +147,8 @@ Result<Workspace::Progress> Workspace::run_local_steps(const ports::TrainRequest
   MinibatchSampler sampler(
       state.samples, options.batch_size,
       derive_seed({options.seed, kMinibatchStream, state.node.value(), request.round.value()}));
+  augmentation_.begin_round(
+      derive_seed({options.seed, kAugmentationStream, state.node.value(), request.round.value()}));
   const double learning_rate =
       request.learning_rate.value_or(options.lr) * options.lr_schedule.factor(request.round);
   Progress progress;

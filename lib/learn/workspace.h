@@ -19,6 +19,7 @@
 #include "base/error.h"
 #include "base/ids.h"
 #include "data/dataset.h"
+#include "learn/augmentation.h"
 #include "learn/batch.h"
 #include "learn/flat_module.h"
 #include "learn/models.h"
@@ -89,6 +90,7 @@ class Workspace {
   std::unique_ptr<Model> model_;
   FlatModule flat_;
   BatchBuffer batch_;
+  Augmentation augmentation_;
   std::unique_ptr<Optimizer> scratch_;  // of rounds whose optimizer state nobody keeps
 };
 

@@ -106,8 +106,8 @@ int run(int argc, char** argv) {
                                       .lr = 0.02,
                                       .optimizer = {.momentum = 0.9, .weight_decay = 0.01},
                                       .seed = kSeed,
-                                      .mean = kMean,
-                                      .std = kStd};
+                                      .mean = {kMean},
+                                      .std = {kStd}};
   const auto trainer = value_or_die(learn::TorchTrainer::create(options, dataset, dataset));
   if (std::string(argv[1]) == "evaluate") {
     const auto file =

@@ -147,10 +147,10 @@ TEST(PlanTest, ADatasetOfCifarFilesIsRecognised) {
   ASSERT_TRUE(config.has_value()) << config.error().message;
   EXPECT_EQ(config->data.format, data::Format::kCifar10);
   EXPECT_EQ(config->data.directory, dir.path());
-  EXPECT_EQ(config->data.mean, 0.4734);
-  EXPECT_EQ(config->data.std, 0.2516);
+  EXPECT_EQ(config->data.mean, std::vector{0.4734});
+  EXPECT_EQ(config->data.std, std::vector{0.2516});
   options.settings = {"data.mean=0.5"};
-  EXPECT_EQ(read_node_config(options, *plan, 0)->data.mean, 0.5);
+  EXPECT_EQ(read_node_config(options, *plan, 0)->data.mean, std::vector{0.5});
 
   std::filesystem::remove(dir / "test_batch.bin");
   const auto missing = read_node_config(options, *plan, 0);

@@ -31,7 +31,7 @@ struct ExampleLine {
 // By key path; of several [[cluster.nodes]], the first entry that mentions the key.
 std::map<std::string, ExampleLine> example_lines() {
   static const std::regex kSection(R"(\[\[?([a-z.]+)\]\]?\s*)");
-  static const std::regex kKey(R"re((# )?([a-z0-9_]+) = ("[^"]*"|\S+)\s*(#.*)?)re");
+  static const std::regex kKey(R"re((# )?([a-z0-9_.]+) = ("[^"]*"|\S+)\s*(#.*)?)re");
   const std::string text = contents(kExample);
   std::istringstream in(text);
   std::map<std::string, ExampleLine> found;

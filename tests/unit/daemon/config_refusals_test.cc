@@ -28,7 +28,7 @@ std::string with(const std::string& more) {
 
 TEST(ConfigRefusalsTest, ReportsEveryProblemInTheOrderOfLines) {
   EXPECT_EQ(refusal(with("std = 0\n[log]\nlevel = \"loud\"\n[run2]\n")),
-            at(26, "data.std = 0: must be a number above 0") + "\n" +
+            at(26, "data.std = 0: must be a number above 0, or a list of up to 64") + "\n" +
                 at(28,
                    "log.level = \"loud\": must be one of \"trace\", \"debug\", \"info\", "
                    "\"warn\", \"error\", \"off\"") +
@@ -277,7 +277,7 @@ TEST(ConfigRefusalsTest, AWrongDataFileKeyIsReportedOnce) {
   EXPECT_EQ(refusal(edited(kIdxKeys, "format = \"cifar\"\ndirectory = \"d\"\n")),
             at(22,
                "data.format = \"cifar\": must be one of \"idx\", \"cifar-10\", \"cifar-100\", "
-               "\"npy\", \"npz\", \"csv\""));
+               "\"npy\", \"npz\", \"csv\", \"torch\", \"leaf\", \"images\""));
   EXPECT_THAT(refusal("[data\n"), Not(HasSubstr("must be set")));
 }
 

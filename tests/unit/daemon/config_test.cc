@@ -181,8 +181,8 @@ TEST(ConfigTest, CsvFilesAndTheirLabelColumnSurviveARoundTrip) {
 
 TEST(ConfigTest, PixelsAreNormalizedAsFashionMnistUnlessSaid) {
   const data::PixelStatistics pixels = data::usual_statistics(data::Format::kIdx);
-  EXPECT_EQ(valid().data.mean, pixels.mean);
-  EXPECT_EQ(valid().data.std, pixels.std);
+  EXPECT_EQ(valid().data.mean, std::vector<double>{pixels.mean});
+  EXPECT_EQ(valid().data.std, std::vector<double>{pixels.std});
 }
 
 TEST(ConfigTest, ReloadMayChangeOnlyLiveKeys) {

@@ -46,8 +46,8 @@ TEST_F(ArrayLoaderTest, UnsignedBytesArePixels) {
     ASSERT_TRUE(set) << set.error().message;
     EXPECT_TRUE(set->validate());
     EXPECT_EQ(set->shape, (ImageShape{1, 1, 2}));
-    EXPECT_THAT(set->pixels, ElementsAre(1, 2, 3, 4));
-    EXPECT_THAT(set->features, IsEmpty());
+    EXPECT_THAT(pixels_of(*set), ElementsAre(1, 2, 3, 4));
+    EXPECT_THAT(features_of(*set), IsEmpty());
     EXPECT_THAT(set->labels, ElementsAre(0, 4));
     EXPECT_EQ(set->classes, 5u);
   }
@@ -66,8 +66,8 @@ TEST_F(ArrayLoaderTest, OtherTypesAreFloats) {
       ASSERT_TRUE(set) << set.error().message;
       EXPECT_TRUE(set->validate());
       EXPECT_EQ(set->shape, (ImageShape{1, 1, 2}));
-      EXPECT_EQ(set->features, values);
-      EXPECT_THAT(set->pixels, IsEmpty());
+      EXPECT_EQ(features_of(*set), values);
+      EXPECT_THAT(pixels_of(*set), IsEmpty());
       EXPECT_THAT(set->labels, ElementsAre(1, 0));
     }
   }
@@ -98,7 +98,7 @@ TEST_F(ArrayLoaderTest, DealsEachRowToOneNode) {
                                 {.partition = LabelShards{2}, .seat = {position, 3, 5}});
     ASSERT_TRUE(sets[0]) << sets[0].error().message;
     ASSERT_TRUE(sets[1]) << sets[1].error().message;
-    EXPECT_EQ(sets[0]->features, sets[1]->features);
+    EXPECT_EQ(features_of(*sets[0]), features_of(*sets[1]));
     EXPECT_EQ(sets[0]->labels, sets[1]->labels);
     const Dataset& share = *sets[0];
     EXPECT_TRUE(share.validate());
@@ -119,7 +119,7 @@ TEST_F(ArrayLoaderTest, ARowOfAnotherShareIsNotLookedAt) {
   const ByteString labels = npy_bytes("(4,)", {0, 0, 0, 0});
   for (const auto& set : load_both(npy_floats("(4, 1)", values), labels, {.limit = 3})) {
     ASSERT_TRUE(set) << set.error().message;
-    EXPECT_THAT(set->features, ElementsAre(1, 2, 3));
+    EXPECT_THAT(features_of(*set), ElementsAre(1, 2, 3));
   }
 }
 

@@ -51,7 +51,7 @@ TEST_F(CifarReaderTest, KeepsRedGreenBlueAsTheyLie) {
   }
   const auto set = load_cifar(CifarKind::kCifar10, {write("a", record)});
   ASSERT_TRUE(set) << set.error().message;
-  EXPECT_EQ(set->pixels, ByteString(record.begin() + 1, record.end()));
+  EXPECT_EQ(pixels_of(*set), ByteString(record.begin() + 1, record.end()));
 }
 
 TEST_F(CifarReaderTest, LearnsTheFineLabelsOfCifar100) {
@@ -146,11 +146,11 @@ TEST_F(CifarReaderTest, RefusesFilesThatAreEmptyMissingOrNoFiles) {
 }
 
 TEST_F(CifarReaderTest, RefusesMoreRecordsThanTheLimit) {
-  // 3 GB of holes, which take no room on the disk.
+  // 51 GB of holes, which take no room on the disk.
   const std::string file = path("long");
   std::ofstream(file) << "";
   std::filesystem::resize_file(file, (std::uint64_t{kMaxCifarRecords} + 1) * kRecordBytes);
-  expect_error(file, ErrorCode::kResourceExhausted, "limit of 1048576");
+  expect_error(file, ErrorCode::kResourceExhausted, "limit of 16777216");
 }
 
 }  // namespace

@@ -11,9 +11,27 @@
 #include <gtest/gtest.h>
 #include <zlib.h>
 
+#include "data/dataset.h"
+
 namespace skiptrain::data {
 
 using ByteString = std::vector<std::uint8_t>;
+
+// All values of a set's samples, wherever they lie.
+inline ByteString pixels_of(const Dataset& set) {
+  ByteString all;
+  for (std::size_t i = 0; i < set.size() && !set.holds_floats(); ++i) {
+    all.insert(all.end(), set.sample(i), set.sample(i) + set.shape.value_count());
+  }
+  return all;
+}
+inline std::vector<float> features_of(const Dataset& set) {
+  std::vector<float> all;
+  for (std::size_t i = 0; i < set.size() && set.holds_floats(); ++i) {
+    all.insert(all.end(), set.float_sample(i), set.float_sample(i) + set.shape.value_count());
+  }
+  return all;
+}
 
 class DataFilesTest : public ::testing::Test {
  protected:

@@ -188,7 +188,7 @@ TEST_F(LoadIdxTest, LimitDealsOnlyTheFirstSamples) {
                        write("labels", idx_bytes({10}, {0, 1, 0, 1, 0, 1, 0, 1, 0, 5}))};
   const auto share = load_idx(files, {.limit = 4});
   ASSERT_TRUE(share) << share.error().message;
-  EXPECT_THAT(share->pixels, ElementsAre(0, 1, 2, 3));
+  EXPECT_THAT(pixels_of(*share), ElementsAre(0, 1, 2, 3));
   EXPECT_EQ(share->classes, 6u) << "the number of classes must not depend on the limit";
 }
 

@@ -5,7 +5,8 @@
 
 #include "tests/unit/data/cifar_files.h"
 #include "tests/unit/data/idx_files.h"
-#include "tests/unit/data/npz_files.h"
+#include "tests/unit/data/image_files.h"
+#include "tests/unit/data/torch_files.h"
 
 namespace skiptrain::data {
 namespace {
@@ -98,6 +99,78 @@ TEST_F(SourceTest, RecognisesCsvFiles) {
   expect_labels(Format::kCsv, {2, 1}, {0});
   std::filesystem::remove(path("test.csv"));
   expect_refused(ErrorCode::kNotFound, "there is no test.csv; there must be");
+}
+
+TEST_F(SourceTest, RecognisesATorchFile) {
+  write_zip(path("data.pt"), torch_members(kPickleOfTwo, {{1, 2, 3, 4, 5, 6},
+                                                          little_endian<std::int64_t>({2, 0, 1})}));
+  const auto source = find_source(folder());
+  ASSERT_TRUE(source) << source.error().message;
+  EXPECT_EQ(source->format, Format::kTorch);
+  EXPECT_EQ(load(*source, Part::kTrain)->labels, (std::vector<Label>{2, 0, 1}));
+  const auto test = load(*source, Part::kTest);
+  ASSERT_FALSE(test);
+  EXPECT_THAT(test.error().message, HasSubstr("no tensor \"x_test\"; it holds \"x_train\""));
+}
+
+TEST_F(SourceTest, RecognisesFoldersOfJson) {
+  const auto json = [&](const std::string& name, const std::string& label) {
+    const std::string text = "{\"user_data\": {\"u\": {\"x\": [[1]], \"y\": [" + label + "]}}}";
+    write(name, ByteString(text.begin(), text.end()));
+  };
+  std::filesystem::create_directories(path("train"));
+  std::filesystem::create_directories(path("test"));
+  json("train/all_data_1.json", "5");
+  json("train/all_data_0.json", "3");
+  json("test/all_data_0.json", "4");
+  expect_labels(Format::kLeaf, {3, 5}, {4});
+}
+
+TEST_F(SourceTest, RecognisesFoldersOfImages) {
+  for (const char* name : {"train/a", "train/b", "test/a", "test/b"}) {
+    std::filesystem::create_directories(path(name));
+    write_grey(path(std::string(name) + "/1.png"), 2, 2, 9);
+  }
+  expect_labels(Format::kImages, {0, 1}, {0, 1});
+}
+
+TEST_F(SourceTest, HeldOutSamplesAreTheTestPart) {
+  std::string text = "label,a\n";
+  for (int i = 0; i < 40; ++i) text += std::to_string(i % 2) + "," + std::to_string(i) + "\n";
+  write("train.csv", ByteString(text.begin(), text.end()));
+  auto source = find_source(folder(), TestFiles::kIgnored);
+  ASSERT_TRUE(source) << source.error().message;
+  source->held_out = 0.25;
+  std::vector<int> seen(40);
+  std::vector<float> tested;
+  for (std::uint32_t position = 0; position < 2; ++position) {
+    const auto parts = load_parts(*source, {.partition = Iid{}, .seat = {position, 2, 9}});
+    ASSERT_TRUE(parts) << parts.error().message;
+    EXPECT_EQ(parts->test.size(), 10u);
+    if (position == 0) tested = features_of(parts->test);
+    EXPECT_EQ(features_of(parts->test), tested) << "the same on every node";
+    for (const float value : features_of(parts->train)) ++seen[static_cast<std::size_t>(value)];
+  }
+  for (const float value : tested) ++seen[static_cast<std::size_t>(value)];
+  EXPECT_THAT(seen, ::testing::Each(1));
+}
+
+TEST_F(SourceTest, HeldOutImagesNeedNoTrainFolder) {
+  for (const char* name : {"a", "b"}) {
+    std::filesystem::create_directories(path(name));
+    for (int i = 0; i < 4; ++i) {
+      write_grey(path(std::string(name) + "/" + std::to_string(i) + ".png"), 2, 2, 9);
+    }
+  }
+  expect_refused(ErrorCode::kNotFound, "there is no data set in it");
+  auto source = find_source(folder(), TestFiles::kIgnored);
+  ASSERT_TRUE(source) << source.error().message;
+  EXPECT_EQ(source->format, Format::kImages);
+  source->held_out = 0.25;
+  const auto parts = load_parts(*source, {});
+  ASSERT_TRUE(parts) << parts.error().message;
+  EXPECT_EQ(parts->train.size(), 6u);
+  EXPECT_EQ(parts->test.labels, (std::vector<Label>{0, 1}));
 }
 
 TEST_F(SourceTest, TakesOtherFilesArraysAndColumnsThanTheUsual) {

@@ -40,8 +40,8 @@ inline TrainerOptions quadrant_options(const std::string& model = "mlp") {
   options.local_steps = 5;
   options.batch_size = 8;
   options.lr = 0.05;
-  options.mean = 0.3;
-  options.std = 0.3;
+  options.mean = {0.3};
+  options.std = {0.3};
   return options;
 }
 

@@ -65,8 +65,8 @@ INSTANTIATE_TEST_SUITE_P(Models, TorchTrainerModelTest,
 data::Dataset as_floats(const data::Dataset& pixels, const TrainerOptions& options) {
   data::Dataset floats{pixels.shape, pixels.classes, {}, pixels.labels};
   for (const std::uint8_t pixel : pixels.pixels) {
-    floats.features.push_back(
-        static_cast<float>((static_cast<double>(pixel) / 255.0 - options.mean) / options.std));
+    floats.features.push_back(static_cast<float>(
+        (static_cast<double>(pixel) / 255.0 - options.mean[0]) / options.std[0]));
   }
   return floats;
 }
@@ -383,8 +383,8 @@ TEST(TorchTrainerTest, RefusesOptionsOutOfRange) {
       {"epsilon", [](auto& o) { o.optimizer.epsilon = 0; }},
       {"weight_decay", [](auto& o) { o.optimizer.weight_decay = -1; }},
       {"threads", [](auto& o) { o.threads = 0; }},
-      {"std", [](auto& o) { o.std = 0; }},
-      {"mean", [&](auto& o) { o.mean = nan; }},
+      {"std", [](auto& o) { o.std = {0}; }},
+      {"mean", [&](auto& o) { o.mean = {nan}; }},
   };
   for (const auto& [part, spoil] : cases) {
     TrainerOptions options = quadrant_options();
