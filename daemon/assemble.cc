@@ -39,6 +39,7 @@ transport::TransportConfig transport_config(const Config& config, Incarnation in
   result.run_fingerprint = run_fingerprint(config);
   result.layout_fingerprint = layout.fingerprint();
   result.parameter_count = layout.parameter_count();
+  result.compression = config.exchange.compression;
   result.listen = config.node.listen;
   result.peers_come_and_go = config.membership.enabled;
   const auto& nodes = config.cluster.nodes;
@@ -157,6 +158,7 @@ runtime::DriverOptions driver_options(const Config& config, const store::Recover
   options.node.evaluate_every = config.round.evaluate_every;
   options.history_limit = config.round.history;
   options.evaluate_samples = config.round.evaluate_samples;
+  options.compression = config.exchange.compression;
   return options;
 }
 

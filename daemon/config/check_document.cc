@@ -305,6 +305,7 @@ void check_document(Document& document) {
   check_topology(document);
   check_data_files(document);
   check_train(document);
+  check_exchange(document);
   check_rest(document);
 }
 

@@ -179,8 +179,10 @@ std::string to_toml(const Config& config) {
 
 Fingerprint run_fingerprint(const Config& config) {
   Fingerprinter hash;
+  const Config defaults;
   for (const Key<Config>& key : config_keys()) {
-    if (key.shared) hash.add(key.path).add(shown(key, config));
+    if (!key.shared || (key.silent_default && key.show(config) == key.show(defaults))) continue;
+    hash.add(key.path).add(shown(key, config));
   }
   if (config.membership.enabled) {
     hash.add(config.cluster.topology).add(config.cluster.topology_seed);

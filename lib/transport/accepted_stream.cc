@@ -5,8 +5,9 @@
 namespace skiptrain::transport {
 
 AcceptedStream::AcceptedStream(std::shared_ptr<StreamListener> listener, ParametersPool& pool,
+                               const Compression& compression,
                                grpc::CallbackServerContext* context)
-    : ExchangeStream(std::move(listener), pool), context_(context) {}
+    : ExchangeStream(std::move(listener), pool, compression), context_(context) {}
 
 grpc::ServerGenericBidiReactor* AcceptedStream::start() {
   self_ = shared_from_this();
