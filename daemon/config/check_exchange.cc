@@ -19,11 +19,11 @@ void check_exchange(Document& document) {
   if (!compression.keeps_copies() || !document.is_set("cluster.topology")) return;
   const auto spec = core::parse_topology_spec(config.cluster.topology);
   if (!spec || spec->kind != core::TopologySpec::Kind::kEpidemic) return;
-  document.complain("exchange.compression",
-                    "must be none, bf16 or fp16 with cluster.topology = " +
-                        toml_string(config.cluster.topology) +
-                        ": differences are of use to those who have what was sent before, and "
-                        "there each round has receivers of its own");
+  document.complain(
+      "exchange.compression",
+      "must be none, bf16 or fp16 with cluster.topology = " + toml_string(config.cluster.topology) +
+          ": differences are of use to those who have what was sent before, and "
+          "there each round has receivers of its own");
 }
 
 }  // namespace skiptrain::daemon

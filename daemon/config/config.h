@@ -251,8 +251,8 @@ Result<Config> parse_config(std::string_view toml, const std::filesystem::path& 
 std::string to_toml(const Config& config);
 
 // Over the settings that all nodes of a run must share: run, cluster and node ids, the edges of the
-// topology, model, data format and partition, training, round mode, compression. Not over schedule (a run may
-// change it), addresses, paths, energy and a node's own affairs.
+// topology, model, data format and partition, training, round mode, compression. Not over schedule
+// (a run may change it), addresses, paths, energy and a node's own affairs.
 Fingerprint run_fingerprint(const Config& config);
 
 // What stands between `running` and a reload to `next`: one line per key that differs and cannot

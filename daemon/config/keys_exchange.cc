@@ -20,10 +20,10 @@ Key<Config> compression_key() {
   const auto show = [](const Config& config) -> std::optional<std::string> {
     return toml_string(to_string(config.exchange.compression));
   };
-  return {"exchange.compression",
-          std::string("how updates are packed: ") + kCompressionWords +
-              "; see \"Less on the wire\"",
-          read, show};
+  return {
+      "exchange.compression",
+      std::string("how updates are packed: ") + kCompressionWords + "; see \"Less on the wire\"",
+      read, show};
 }
 
 }  // namespace

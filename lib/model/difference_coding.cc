@@ -108,8 +108,8 @@ Status decode_int8_difference(std::span<const std::byte> payload, std::span<cons
                                          " bytes, expected " +
                                          std::to_string(int8_payload_bytes(copy.size())));
   }
-  const auto* codes = reinterpret_cast<const std::int8_t*>(payload.data() +
-                                                           block_count(copy.size()) * sizeof(float));
+  const auto* codes = reinterpret_cast<const std::int8_t*>(
+      payload.data() + block_count(copy.size()) * sizeof(float));
   for (std::size_t begin = 0; begin < copy.size(); begin += kInt8Block) {
     const std::size_t block = begin / kInt8Block;
     float scale = 0.0f;
@@ -177,8 +177,7 @@ std::size_t top_k_count(std::size_t parameter_count, double fraction) {
   if (parameter_count == 0) return 0;
   constexpr double kRounding = 1e-9;  // else 0.7 of 10 would be 8
   const double part = std::ceil(fraction * static_cast<double>(parameter_count) - kRounding);
-  return std::clamp<std::size_t>(static_cast<std::size_t>(std::max(part, 1.0)), 1,
-                                 parameter_count);
+  return std::clamp<std::size_t>(static_cast<std::size_t>(std::max(part, 1.0)), 1, parameter_count);
 }
 
 std::size_t max_top_k_payload_bytes(std::size_t parameter_count) {

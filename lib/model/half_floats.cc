@@ -36,8 +36,9 @@ inline std::uint16_t float16_bits(float value) {
   const std::uint32_t sign = (bits & kSign) >> 16;
   // A float32 of 0.5 has steps of 2^-24, float16's below its normal numbers: the sum rounds.
   constexpr float kHalf = 0.5f;
-  const std::uint32_t small = std::bit_cast<std::uint32_t>(std::bit_cast<float>(magnitude) + kHalf) -
-                              std::bit_cast<std::uint32_t>(kHalf);
+  const std::uint32_t small =
+      std::bit_cast<std::uint32_t>(std::bit_cast<float>(magnitude) + kHalf) -
+      std::bit_cast<std::uint32_t>(kHalf);
   const std::uint32_t normal = (magnitude - kRebias + 0xfffu + ((magnitude >> 13) & 1u)) >> 13;
   const std::uint32_t large = normal < kLargest ? normal : kLargest;
   const std::uint32_t finite = magnitude < kSmallestNormal ? small : large;
@@ -66,8 +67,7 @@ void pack_bfloat16(const float* __restrict in, std::uint16_t* __restrict out, st
 }
 
 SKIPTRAIN_MULTIVERSION
-void unpack_bfloat16(const std::uint16_t* __restrict in, float* __restrict out,
-                     std::size_t count) {
+void unpack_bfloat16(const std::uint16_t* __restrict in, float* __restrict out, std::size_t count) {
   for (std::size_t k = 0; k < count; ++k) {
     out[k] = std::bit_cast<float>(std::uint32_t{in[k]} << 16);
   }

@@ -15,8 +15,8 @@ Publisher::Publisher(Compression compression, ParametersPool pool)
 PublishedUpdate Publisher::publish(const ModelUpdate& update) {
   SKIPTRAIN_CHECK(update.parameters != nullptr, "an update has parameters");
   if (compression_.is_none()) return update;
-  const bool again = published_ && published_->update.round == update.round &&
-                     newest_ == update.parameters;
+  const bool again =
+      published_ && published_->update.round == update.round && newest_ == update.parameters;
   if (!again) {
     if (compression_.keeps_copies()) {
       publish_difference(update);

@@ -209,7 +209,7 @@ class Driver {
   Outbox outbox_;
   const Compression compression_;
   std::unique_ptr<Publisher> publisher_;  // loop thread, from attach on
-  WattHours intended_;  // of the Train that follows
+  WattHours intended_;                    // of the Train that follows
   // Set before there was a keeper to save it.
   std::optional<core::BudgetRequested> early_budget_;
   asio::thread_pool compute_{1};

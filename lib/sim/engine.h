@@ -22,7 +22,7 @@ namespace skiptrain::sim {
 
 // A node of the simulation: the core, and what surrounds it.
 struct VirtualNode {
-  std::optional<core::Node> core;  // empty while it is down
+  std::optional<core::Node> core;        // empty while it is down
   std::unique_ptr<Publisher> publisher;  // null while it is down, and if nothing is compressed
   LocalClock clock;
   Instant timer = Instant::max();  // when its armed kTimer entry is due; no later than its deadline

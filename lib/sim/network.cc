@@ -143,7 +143,8 @@ Bytes Network::begin_sending(Direction& direction, const Parcel& parcel) {
   if (parcel.copy == 0) return parcel.bytes;
   const bool follows = direction.copy_sent != 0 && parcel.copy == direction.copy_sent + 1;
   direction.copy_sent = parcel.copy;
-  const Bytes bytes = follows && parcel.difference_bytes > 0 ? parcel.difference_bytes : parcel.bytes;
+  const Bytes bytes =
+      follows && parcel.difference_bytes > 0 ? parcel.difference_bytes : parcel.bytes;
   sent_[direction.from].bytes += bytes;
   return bytes;
 }

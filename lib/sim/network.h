@@ -5,8 +5,8 @@
 // update is neither copied nor serialized. If updates are compressed an event carries the public
 // copy that a receiver would arrive at, and takes as long, and counts for as much, as the form in
 // which lib/transport would send it on that direction: a difference where the one before it was the
-// last one sent, else the whole. A sender knows what a direction has lost. The network puts arrivals into the agenda and counts
-// bytes; it does not step nodes. Not thread-safe.
+// last one sent, else the whole. A sender knows what a direction has lost. The network puts
+// arrivals into the agenda and counts bytes; it does not step nodes. Not thread-safe.
 #pragma once
 
 #include <cstdint>

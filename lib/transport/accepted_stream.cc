@@ -5,8 +5,7 @@
 namespace skiptrain::transport {
 
 AcceptedStream::AcceptedStream(std::shared_ptr<StreamListener> listener, ParametersPool& pool,
-                               const Compression& compression,
-                               grpc::CallbackServerContext* context)
+                               const Compression& compression, grpc::CallbackServerContext* context)
     : ExchangeStream(std::move(listener), pool, compression), context_(context) {}
 
 grpc::ServerGenericBidiReactor* AcceptedStream::start() {

@@ -8,8 +8,8 @@
 namespace skiptrain::transport {
 
 DialledStream::DialledStream(std::shared_ptr<StreamListener> listener, ParametersPool& pool,
-                             const Compression& compression,
-                             std::shared_ptr<grpc::Channel> channel, LinkPtr link)
+                             const Compression& compression, std::shared_ptr<grpc::Channel> channel,
+                             LinkPtr link)
     : ExchangeStream(std::move(listener), pool, compression),
       channel_(std::move(channel)),
       stub_(channel_) {

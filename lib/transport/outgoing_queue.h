@@ -65,7 +65,7 @@ class OutgoingQueue {
   std::uint64_t copy_sent_ = 0;   // the newest that the other end has, or will; 0: none
   Bytes update_bytes_ = 0;
   Bytes plain_update_bytes_ = 0;
-  bool ending_update_ = false;    // the message in flight is the last of an update
+  bool ending_update_ = false;  // the message in flight is the last of an update
 };
 
 }  // namespace skiptrain::transport

@@ -232,7 +232,8 @@ grpc::ServerGenericBidiReactor* Switchboard::accept(grpc::GenericCallbackServerC
 
 grpc::ServerGenericBidiReactor* Switchboard::accept_exchange(
     grpc::GenericCallbackServerContext* context) {
-  auto stream = std::make_shared<AcceptedStream>(shared_from_this(), pool_, config_.compression, context);
+  auto stream =
+      std::make_shared<AcceptedStream>(shared_from_this(), pool_, config_.compression, context);
   if (!add_live(stream, /*stranger=*/true)) {
     return new Refusal(grpc::StatusCode::RESOURCE_EXHAUSTED, "shutting down, or more than " +
                                                                  std::to_string(kMaxStrangers) +

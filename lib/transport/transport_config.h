@@ -95,7 +95,7 @@ struct TransportConfig {
   Fingerprint layout_fingerprint;
   std::size_t parameter_count = 0;
   Compression compression;  // of the updates that are sent and received
-  core::NodeState state;  // announced until the first announce()
+  core::NodeState state;    // announced until the first announce()
 
   std::string listen = "127.0.0.1:0";  // "host:port"; port 0 takes a free one
   std::vector<PeerConfig> peers;       // the first neighbours, each once, not this node

@@ -49,9 +49,9 @@ struct EncodedUpdate {
   std::size_t size() const;  // of all frames, in bytes
 };
 
-// In float32: the header with the first chunk in one frame, then a frame per further chunk. `update.parameters`
-// is not null; they need not be finite (the receiver checks). `chunk_bytes` of payload per frame:
-// kMinChunkBytes to kMaxChunkBytes in a daemon; tests take less.
+// In float32: the header with the first chunk in one frame, then a frame per further chunk.
+// `update.parameters` is not null; they need not be finite (the receiver checks). `chunk_bytes` of
+// payload per frame: kMinChunkBytes to kMaxChunkBytes in a daemon; tests take less.
 EncodedUpdate encode_update(const ModelUpdate& update,
                             std::size_t chunk_bytes = kDefaultChunkBytes);
 

@@ -102,10 +102,10 @@ Status UpdateAssembler::check_form(const UpdateHeader& header) const {
                                           std::to_string(pool_.parameter_count()));
   }
   if ((header.copy != 0) != compression_.keeps_copies()) {
-    return fail(ErrorCode::kMismatch,
-                subject() + ": copy " + std::to_string(header.copy) + ", expected " +
-                    (compression_.keeps_copies() ? "1 or more" : "0") + " with compression " +
-                    to_string(compression_));
+    return fail(ErrorCode::kMismatch, subject() + ": copy " + std::to_string(header.copy) +
+                                          ", expected " +
+                                          (compression_.keeps_copies() ? "1 or more" : "0") +
+                                          " with compression " + to_string(compression_));
   }
   return header.difference ? check_difference(header) : Status();
 }
@@ -225,10 +225,10 @@ Result<ModelUpdate> UpdateAssembler::finish() {
   if (header_.difference) {
     const std::uint64_t reached = checksum(buffer_->bytes());
     if (reached != header_.difference->copy_checksum) {
-      return fail(ErrorCode::kCorrupt,
-                  subject() + ": copy " + std::to_string(header_.copy) + " has checksum " +
-                      hex(reached) + " here, its header says " +
-                      hex(header_.difference->copy_checksum));
+      return fail(ErrorCode::kCorrupt, subject() + ": copy " + std::to_string(header_.copy) +
+                                           " has checksum " + hex(reached) +
+                                           " here, its header says " +
+                                           hex(header_.difference->copy_checksum));
     }
   }
   ModelUpdate update{header_.round, header_.degree, std::exchange(buffer_, nullptr)};

@@ -65,8 +65,8 @@ class UpdateAssembler {
   MutableParametersPtr buffer_;  // null: no update in assembly
   bool packed_ = false;          // the payload is not the buffer's own bytes, and gathered here:
   std::vector<std::byte> payload_;
-  std::size_t filled_ = 0;       // bytes of the payload
-  std::size_t searched_ = 0;     // whole elements searched for NaN and infinity
+  std::size_t filled_ = 0;    // bytes of the payload
+  std::size_t searched_ = 0;  // whole elements searched for NaN and infinity
   bool finite_ = true;
   StreamingChecksum checksum_;
 };

@@ -88,8 +88,8 @@ TEST(Int8DifferenceTest, RefusesWhatIsNoDifference) {
   EXPECT_THAT(decode_int8_difference(payload, copy, out).error().message,
               HasSubstr("2007 bytes, expected 2008"));
   payload.push_back({});
-  for (const float bad : {std::numeric_limits<float>::infinity(), -1.0F,
-                          std::numeric_limits<float>::quiet_NaN()}) {
+  for (const float bad :
+       {std::numeric_limits<float>::infinity(), -1.0F, std::numeric_limits<float>::quiet_NaN()}) {
     std::memcpy(payload.data() + sizeof bad, &bad, sizeof bad);
     const Status refused = decode_int8_difference(payload, copy, out);
     ASSERT_FALSE(refused);

@@ -50,7 +50,8 @@ TEST_P(HalfFloatsTest, EveryPatternThatIsANumberSurvives) {
 TEST_P(HalfFloatsTest, IsOffByHalfAStepAtMost) {
   Rng rng(1);
   for (int i = 0; i < 100'000; ++i) {
-    const float value = std::ldexp(static_cast<float>(rng.normal()), static_cast<int>(rng.below(29)) - 14);
+    const float value =
+        std::ldexp(static_cast<float>(rng.normal()), static_cast<int>(rng.below(29)) - 14);
     if (std::abs(value) > GetParam().largest) continue;
     const double least = std::max(std::abs(value), GetParam().least_normal);
     ASSERT_LE(std::abs(static_cast<double>(round_trip(value)) - static_cast<double>(value)),
@@ -87,12 +88,12 @@ TEST_P(HalfFloatsTest, ManyAtOnceAreAsOneByOne) {
   for (std::size_t k = 0; k < values.size(); ++k) ASSERT_EQ(back[k], round_trip(values[k]));
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Each, HalfFloatsTest,
-    ::testing::Values(Format{"Bfloat16", to_bfloat16, from_bfloat16, 0x1p-8, 0x1p-126F,
-                             0x1.fep127F},
-                      Format{"Float16", to_float16, from_float16, 0x1p-11, 0x1p-14F, 65504.0F}),
-    [](const auto& info) { return std::string(info.param.name); });
+INSTANTIATE_TEST_SUITE_P(Each, HalfFloatsTest,
+                         ::testing::Values(Format{"Bfloat16", to_bfloat16, from_bfloat16, 0x1p-8,
+                                                  0x1p-126F, 0x1.fep127F},
+                                           Format{"Float16", to_float16, from_float16, 0x1p-11,
+                                                  0x1p-14F, 65504.0F}),
+                         [](const auto& info) { return std::string(info.param.name); });
 
 }  // namespace
 }  // namespace skiptrain

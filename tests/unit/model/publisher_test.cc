@@ -194,16 +194,17 @@ TEST_P(AgreementTest, MixingAloneKeepsTheMeanAndLeadsToConsensus) {
   for (std::size_t k = 0; k < kDimension; ++k) ASSERT_NEAR(after[k], before[k], 2e-5) << k;
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Each, AgreementTest,
-    ::testing::Values(Agreement{"none", 1e-5}, Agreement{"bf16", 4e-3}, Agreement{"fp16", 5e-4},
-                      Agreement{"int8", 1e-5}, Agreement{"top-k:0.5", 1e-4},
-                      Agreement{"top-k:0.1", 2e-2}),
-    [](const auto& info) {
-      std::string name = info.param.compression;
-      for (char& c : name) c = std::isalnum(static_cast<unsigned char>(c)) ? c : '_';
-      return name;
-    });
+INSTANTIATE_TEST_SUITE_P(Each, AgreementTest,
+                         ::testing::Values(Agreement{"none", 1e-5}, Agreement{"bf16", 4e-3},
+                                           Agreement{"fp16", 5e-4}, Agreement{"int8", 1e-5},
+                                           Agreement{"top-k:0.5", 1e-4},
+                                           Agreement{"top-k:0.1", 2e-2}),
+                         [](const auto& info) {
+                           std::string name = info.param.compression;
+                           for (char& c : name)
+                             c = std::isalnum(static_cast<unsigned char>(c)) ? c : '_';
+                           return name;
+                         });
 
 TEST(CompressionTest, TextIsReadAndWritten) {
   for (const char* text : {"none", "bf16", "fp16", "int8", "top-k:0.1", "top-k:1"}) {

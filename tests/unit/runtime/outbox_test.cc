@@ -18,8 +18,7 @@ class OutboxTest : public ::testing::Test {
     };
   }
   static SendPublished update(std::uint64_t round) {
-    return {{NodeId(2)},
-            ModelUpdate{Round(round), 1, copy_parameters(std::vector<float>{1.0f})}};
+    return {{NodeId(2)}, ModelUpdate{Round(round), 1, copy_parameters(std::vector<float>{1.0f})}};
   }
 
   const std::shared_ptr<FakeTransport> transport_ = std::make_shared<FakeTransport>();
