@@ -66,8 +66,7 @@ void measure(std::size_t count) {
   line("bf16 unpack", seconds_of([&] { from_bfloat16(halves, out); }), 0);
   line("fp16 pack", seconds_of([&] { to_float16(values, halves); }), bytes / 2);
   line("fp16 unpack", seconds_of([&] { from_float16(halves, out); }), 0);
-  const double int8 =
-      seconds_of([&] { encode_int8_difference(values, copy, payload, out); });
+  const double int8 = seconds_of([&] { encode_int8_difference(values, copy, payload, out); });
   line("int8 pack", int8, static_cast<double>(payload.size()));
   line("int8 unpack", seconds_of([&] {
          SKIPTRAIN_CHECK(decode_int8_difference(payload, copy, out).has_value(), "it is valid");

@@ -113,8 +113,7 @@ TEST_P(LinkOfTest, EveryUpdateThatArrivesIsTheOneThatWasPublished) {
   EXPECT_LT(static_cast<double>(sent), 0.9 * static_cast<double>(plain)) << "few went whole";
 }
 
-INSTANTIATE_TEST_SUITE_P(Each, LinkOfTest,
-                         ::testing::Values("bf16", "fp16", "int8", "top-k:0.1"),
+INSTANTIATE_TEST_SUITE_P(Each, LinkOfTest, ::testing::Values("bf16", "fp16", "int8", "top-k:0.1"),
                          [](const auto& info) {
                            std::string name = info.param;
                            std::erase_if(name, [](char c) { return !std::isalnum(c); });

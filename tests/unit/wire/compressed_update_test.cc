@@ -194,14 +194,12 @@ INSTANTIATE_TEST_SUITE_P(
                      std::numeric_limits<std::uint64_t>::max());
                },
                "a difference of 18446744073709551615 bytes, expected 4 to 28"},
-        Spoilt{"TooShort", "int8",
-               [](v1::Frame& f) {
-                 f.mutable_update()->mutable_difference()->set_payload_bytes(11);
-               },
-               "a difference of 11 bytes, expected 12 to 12"},
+        Spoilt{
+            "TooShort", "int8",
+            [](v1::Frame& f) { f.mutable_update()->mutable_difference()->set_payload_bytes(11); },
+            "a difference of 11 bytes, expected 12 to 12"},
         Spoilt{"Damaged", "int8",
-               [](v1::Frame& f) { f.mutable_chunk()->mutable_data()->at(6) ^= 1; },
-               "checksum 0x"},
+               [](v1::Frame& f) { f.mutable_chunk()->mutable_data()->at(6) ^= 1; }, "checksum 0x"},
         Spoilt{"OtherCopyReached", "int8",
                [](v1::Frame& f) {
                  f.mutable_chunk()->mutable_data()->at(6) ^= 1;
@@ -242,8 +240,8 @@ TEST(CompressedUpdateTest, EachRunTakesItsOwnFormsAlone) {
     for (const char* expected : all) {
       Link from(sent, 8), to(expected, 8);
       const PublishedUpdate first = from.publish();
-      const bool both_keep_copies = compression_of(sent).keeps_copies() &&
-                                    compression_of(expected).keeps_copies();
+      const bool both_keep_copies =
+          compression_of(sent).keeps_copies() && compression_of(expected).keeps_copies();
       EXPECT_EQ(to.take(whole(first)).empty(), sent == expected || both_keep_copies)
           << sent << " to " << expected;
       if (!both_keep_copies) continue;
