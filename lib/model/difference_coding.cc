@@ -7,6 +7,7 @@
 #include <cstring>
 #include <functional>
 #include <string>
+#include <utility>
 
 #include "base/check.h"
 #include "base/multiversion.h"
@@ -137,8 +138,23 @@ struct Threshold {
   std::size_t ties = 0;
 };
 
-// By the upper bits into bins first, so that few are left to be put in order.
-Threshold find_threshold(std::span<const std::uint32_t> magnitudes, std::size_t count) {
+// Puts what `pick` says of each index into `out`, where `pick` also says to; returns how many.
+// Without a branch, which would be mispredicted too often; `out` has room for all.
+template <typename Pick>
+std::size_t compact(std::size_t count, std::uint32_t* out, Pick pick) {
+  std::size_t kept = 0;
+  for (std::size_t k = 0; k < count; ++k) {
+    const auto [value, keep] = pick(k);
+    out[kept] = value;
+    kept += keep ? 1 : 0;
+  }
+  return kept;
+}
+
+// By the upper bits into bins first, so that few are left to be put in order. `room` is for as many
+// numbers as there are magnitudes.
+Threshold find_threshold(std::span<const std::uint32_t> magnitudes, std::size_t count,
+                         std::uint32_t* room) {
   constexpr unsigned kShift = 20;
   constexpr std::size_t kBins = (kMagnitude >> kShift) + 1;
   std::array<std::array<std::uint32_t, kBins>, 2> bins{};
@@ -152,17 +168,15 @@ Threshold find_threshold(std::span<const std::uint32_t> magnitudes, std::size_t 
   std::size_t bin = kBins - 1;
   const auto in_bin = [&bins](std::size_t b) { return std::size_t{bins[0][b]} + bins[1][b]; };
   while (above + in_bin(bin) < count) above += in_bin(bin--);
-  std::vector<std::uint32_t> candidates;
-  candidates.reserve(in_bin(bin));
-  for (const std::uint32_t magnitude : magnitudes) {
-    if (magnitude >> kShift == bin) candidates.push_back(magnitude);
-  }
+  const std::size_t candidates = compact(magnitudes.size(), room, [&](std::size_t k) {
+    return std::pair(magnitudes[k], magnitudes[k] >> kShift == bin);
+  });
   const std::size_t wanted = count - above;  // of the candidates, at least 1
-  const auto last = candidates.begin() + static_cast<std::ptrdiff_t>(wanted - 1);
-  std::nth_element(candidates.begin(), last, candidates.end(), std::greater<>());
+  std::uint32_t* const last = room + wanted - 1;
+  std::nth_element(room, last, room + candidates, std::greater<>());
   const std::uint32_t threshold = *last;
   const auto larger = static_cast<std::size_t>(
-      std::count_if(candidates.begin(), last, [&](std::uint32_t m) { return m > threshold; }));
+      std::count_if(room, last, [&](std::uint32_t m) { return m > threshold; }));
   return {threshold, wanted - larger};
 }
 
@@ -195,15 +209,19 @@ void encode_top_k_difference(std::span<const float> values, std::span<const floa
   std::ranges::copy(copy, out.begin());
   std::uint32_t sent = 0;
   if (count > 0) {
-    scratch.resize(values.size());
-    take_magnitudes(values.data(), copy.data(), scratch.data(), values.size());
-    auto [threshold, ties] = find_threshold(scratch, count);
+    scratch.resize(2 * values.size());
+    const std::span<std::uint32_t> magnitudes(scratch.data(), values.size());
+    std::uint32_t* const places = scratch.data() + values.size();
+    take_magnitudes(values.data(), copy.data(), magnitudes.data(), values.size());
+    auto [threshold, ties] = find_threshold(magnitudes, count, places);
+    const std::size_t chosen = compact(values.size(), places, [&](std::size_t k) {
+      return std::pair(static_cast<std::uint32_t>(k), magnitudes[k] >= threshold);
+    });
     std::vector<std::byte> gaps;
     gaps.reserve(count + values.size() / kLongGap);
     std::uint32_t next = 0;  // the place after the one before
-    for (std::uint32_t k = 0; k < values.size(); ++k) {
-      if (scratch[k] < threshold) continue;
-      if (scratch[k] == threshold) {
+    for (const std::uint32_t k : std::span(places, chosen)) {
+      if (magnitudes[k] == threshold) {
         if (ties == 0) continue;
         --ties;
       }
