@@ -63,6 +63,15 @@ Json view_json(const NodeView& view) {
   return json;
 }
 
+// What updates take on the wire, against float32.
+std::string compression_text(const v1::GetStatusResponse& s) {
+  if (s.update_bytes_sent() == 0) return s.compression();
+  const auto sent = static_cast<double>(s.update_bytes_sent());
+  const auto plain = static_cast<double>(s.plain_update_bytes_sent());
+  return s.compression() + ": updates took " + bytes_text(s.update_bytes_sent()) + " (" +
+         percent(sent / plain) + " of float32)";
+}
+
 NodeCommand<NodeView> status_command() {
   return {.ask = ask_view,
           .print = print_status,
@@ -194,6 +203,9 @@ void print_status(const NodeView& view, Screen& screen) {
   fields.push_back({"updates", updates_text(s.updates())});
   fields.push_back({"traffic", bytes_text(s.bytes_sent()) + " sent, " +
                                    bytes_text(s.bytes_received()) + " received"});
+  if (!s.compression().empty() && s.compression() != "none") {
+    fields.push_back({"compression", compression_text(s)});
+  }
   fields.push_back({"checkpoint", checkpoint_text(s)});
   if (!s.store_error().empty()) fields.push_back({"", Cell(s.store_error(), Style::kBad)});
   fields.push_back({"process", "up " + seconds_text(s.uptime_seconds()) + ", " +

@@ -66,6 +66,7 @@ transport::TransportConfig transport_config(const Config& config, Incarnation in
   result.run_fingerprint = run_fingerprint(config, digest_of(model_file));
   result.layout_fingerprint = model_fingerprint(trainer, model_file);
   result.parameter_count = trainer.layout().parameter_count();
+  result.compression = config.exchange.compression;
   result.listen = config.node.listen;
   result.peers_come_and_go = config.membership.enabled;
   const auto& nodes = config.cluster.nodes;
@@ -185,6 +186,7 @@ runtime::DriverOptions driver_options(const Config& config, const store::Recover
   options.node.evaluate_every = config.round.evaluate_every;
   options.history_limit = config.round.history;
   options.evaluate_samples = config.round.evaluate_samples;
+  options.compression = config.exchange.compression;
   return options;
 }
 

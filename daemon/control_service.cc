@@ -139,6 +139,7 @@ grpc::Status ControlService::GetStatus(grpc::ServerContext*, const v1::GetStatus
   response->set_cluster_id(config_.cluster.id);
   response->set_profile(config_.node.profile);
   response->set_model(config_.model.label());
+  response->set_compression(to_string(config_.exchange.compression));
   response->set_address(config_.node.listen);
   response->set_incarnation(incarnation_.value());
   response->set_last_loss(driver_.last_loss());
@@ -159,6 +160,9 @@ grpc::Status ControlService::GetStatus(grpc::ServerContext*, const v1::GetStatus
     for (const ports::LinkReport& link : transport->links()) {
       response->set_bytes_sent(response->bytes_sent() + link.bytes_sent);
       response->set_bytes_received(response->bytes_received() + link.bytes_received);
+      response->set_update_bytes_sent(response->update_bytes_sent() + link.update_bytes_sent);
+      response->set_plain_update_bytes_sent(response->plain_update_bytes_sent() +
+                                            link.plain_update_bytes_sent);
       rejected += link.updates_rejected;
     }
     response->mutable_updates()->set_rejected(rejected);
@@ -188,6 +192,8 @@ grpc::Status ControlService::ListPeers(grpc::ServerContext*, const v1::ListPeers
     entry->set_weight(neighbour.last_weight);
     entry->set_bytes_sent(link.bytes_sent);
     entry->set_bytes_received(link.bytes_received);
+    entry->set_update_bytes_sent(link.update_bytes_sent);
+    entry->set_plain_update_bytes_sent(link.plain_update_bytes_sent);
     entry->set_updates_received(link.updates_received);
     entry->set_updates_late(neighbour.late);
     entry->set_updates_missed(neighbour.missed);

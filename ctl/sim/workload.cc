@@ -84,6 +84,7 @@ Status check_memory(const SimPlan& plan, std::size_t parameter_count, std::size_
   size.workers = plan.workers;
   size.evaluates_every_round = plan.config.round.evaluate_every == 1;
   size.takes_snapshots = snapshots;
+  size.compresses = !plan.config.exchange.compression.is_none();
   const std::uint64_t needed =
       sim::estimate_memory(size).total() + own_bytes + plan.workers * kWorkspaceBytes;
   const std::uint64_t available = available_memory();
@@ -104,6 +105,7 @@ Status fill_options(const SimOptions& options, const SimPlan& plan, sim::Simulat
   out.schedule = config.schedule;
   out.round_deadline = config.round.deadline;
   out.rules = config.round.rules;
+  out.compression = config.exchange.compression;
   const auto spec = core::parse_topology_spec(config.cluster.topology);
   if (spec && spec->kind == core::TopologySpec::Kind::kEpidemic) {
     out.epidemic = core::EpidemicOptions{spec->parameter, config.cluster.topology_seed};
@@ -143,6 +145,13 @@ Error without_place(const Error& error) {
   return {error.code, std::move(message)};
 }
 
+// That the pool of all nodes' models keeps.
+std::size_t idle_buffers(const SimPlan& plan) {
+  const std::size_t nodes = plan.config.cluster.nodes.size();
+  const bool has_copies = !plan.config.exchange.compression.is_none();
+  return nodes * (has_copies ? 2 : 1) + plan.workers;
+}
+
 struct Learners {
   sim::Trainers trainers;
   ParametersPool pool;
@@ -155,7 +164,7 @@ Result<Learners> make_learners(const SimPlan& plan, learn::TrainerOptions option
   const std::size_t nodes = plan.config.cluster.nodes.size();
   const auto group =
       learn::TrainerGroup::create(std::move(options), sets.train, sets.test,
-                                  {.workers = plan.workers, .idle_buffers = nodes + plan.workers});
+                                  {.workers = plan.workers, .idle_buffers = idle_buffers(plan)});
   if (!group) return tl::unexpected(group.error());
   Learners learners{{}, group->pool(), group->initial_parameters()};
   for (std::size_t i = 0; i < nodes; ++i) {
@@ -253,7 +262,7 @@ Result<PreparedRun> prepare_quadratic(const SimOptions& options, const SimPlan& 
   problem.lr_schedule = config.train.lr_schedule;
   problem.lr_schedule.total_rounds = config.run.rounds;
   problem.heterogeneity = options.heterogeneity;
-  const ParametersPool pool(options.dimension, nodes + plan.workers);
+  const ParametersPool pool(options.dimension, idle_buffers(plan));
   PreparedRun prepared{
       {},
       sim::quadratic_trainers(std::make_shared<const sim::QuadraticProblem>(problem), pool),

@@ -26,6 +26,18 @@ void add_rules_flags(CLI::App& command, core::RoundRules& rules) {
       ->capture_default_str();
 }
 
+void add_compression_flag(CLI::App& command, Compression& compression) {
+  const auto set = [&compression](const std::string& text) {
+    const auto parsed = parse_compression(text);
+    if (!parsed) throw CLI::ValidationError("--compression", parsed.error().message);
+    compression = *parsed;
+  };
+  command
+      .add_option_function<std::string>("--compression", set,
+                                        "Of updates: none, bf16, fp16, int8 or top-k:F")
+      ->default_str(to_string(compression));
+}
+
 }  // namespace
 
 void add_workload_flags(CLI::App& command, TestbedOptions& o, std::string& policy) {
@@ -38,6 +50,7 @@ void add_workload_flags(CLI::App& command, TestbedOptions& o, std::string& polic
   add("--train", o.schedule.gamma_train, "Train rounds in a row");
   add("--sync", o.schedule.gamma_sync, "Sync rounds in a row");
   add_rules_flags(command, o.rules);
+  add_compression_flag(command, o.compression);
   add("--topology", o.topology, core::kStaticTopologySpecs);
   add("--model", o.model, "gn-lenet, femnist-cnn, lenet5 or mlp; or a TorchScript file");
   add("--dataset", o.dataset, "Folder with IDX or CIFAR files, .npy, .npz or .csv");

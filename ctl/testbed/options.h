@@ -10,6 +10,7 @@
 
 #include "core/round_rules.h"
 #include "core/schedule.h"
+#include "model/compression.h"
 
 namespace skiptrain::ctl {
 
@@ -21,6 +22,7 @@ struct TestbedOptions {
   std::uint64_t rounds = 80;
   core::Schedule schedule{core::Policy::kSkipTrain, 4, 4};
   core::RoundRules rules;
+  Compression compression;
   std::string topology = "regular:3";
   std::string model = "gn-lenet";
   std::string dataset = kDefaultDataset;  // folder; see data/source.h

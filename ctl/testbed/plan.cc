@@ -176,6 +176,7 @@ Result<std::string> write_config(const TestbedOptions& options, const TestbedSta
   config.round.rules = options.rules;
   config.round.evaluate_every = options.evaluate_every;
   config.round.evaluate_samples = options.evaluate_samples;
+  config.exchange.compression = options.compression;
   return with_settings(daemon::to_toml(config), options);
 }
 

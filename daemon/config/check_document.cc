@@ -336,6 +336,7 @@ void check_document(Document& document) {
   check_data_values(document);
   check_model(document);
   check_train(document);
+  check_exchange(document);
   check_rest(document);
 }
 

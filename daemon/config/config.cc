@@ -198,8 +198,10 @@ std::string to_toml(const Config& config) {
 Fingerprint run_fingerprint(const Config& config, std::optional<Fingerprint> model_file) {
   Fingerprinter hash;
   if (model_file) hash.add("model.file").add(model_file->value());
+  const Config defaults;
   for (const Key<Config>& key : config_keys()) {
-    if (key.shared) hash.add(key.path).add(shown(key, config));
+    if (!key.shared || (key.silent_default && key.show(config) == key.show(defaults))) continue;
+    hash.add(key.path).add(shown(key, config));
   }
   if (config.membership.enabled) {
     hash.add(config.cluster.topology).add(config.cluster.topology_seed);

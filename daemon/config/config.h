@@ -30,6 +30,7 @@
 #include "core/topology/topology.h"
 #include "data/source.h"
 #include "energy/meters.h"
+#include "model/compression.h"
 
 namespace skiptrain::daemon {
 
@@ -210,6 +211,11 @@ struct RoundSettings {
   bool operator==(const RoundSettings&) const = default;
 };
 
+struct ExchangeSettings {
+  Compression compression;  // the keys compression and consensus_step
+  bool operator==(const ExchangeSettings&) const = default;
+};
+
 struct TransportSettings {
   std::uint64_t chunk_bytes = 1u << 19;
   Duration keepalive = std::chrono::seconds(10);
@@ -237,6 +243,7 @@ struct Config {
   DataSettings data;
   TrainSettings train;
   RoundSettings round;
+  ExchangeSettings exchange;
   TransportSettings transport;
   StoreSettings store;
 
@@ -264,8 +271,8 @@ Result<Config> parse_config(std::string_view toml, const std::filesystem::path& 
 std::string to_toml(const Config& config);
 
 // Over the settings that all nodes of a run must share: run, cluster and node ids, the edges of the
-// topology, model, data format and partition, training, round mode. Not over schedule (a run may
-// change it), addresses, paths, energy and a node's own affairs. `model_file` is the digest of what
+// topology, model, data format and partition, training, round mode, compression. Not over schedule
+// (a run may change it), addresses, paths, energy and a node's own affairs. `model_file` is the digest of what
 // model.file names, where it is set.
 Fingerprint run_fingerprint(const Config& config,
                             std::optional<Fingerprint> model_file = std::nullopt);

@@ -50,6 +50,8 @@ void check_document(Document& document);
 void check_model(Document& document);
 // Of these, the part about [train]; fills in the defaults that follow from train.optimizer.
 void check_train(Document& document);
+// And about [exchange].
+void check_exchange(Document& document);
 // Fills in what was left to its default by "" or 0. Call only if there are no problems.
 void resolve_placeholders(Config& config);
 

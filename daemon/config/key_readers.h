@@ -292,6 +292,13 @@ Key<T> shared(Key<T> key) {
   return key;
 }
 
+// A shared key that came later than the first release with runs.
+template <typename T>
+Key<T> shared_unless_default(Key<T> key) {
+  key.shared = key.silent_default = true;
+  return key;
+}
+
 inline Complaint an_address(const std::string& text) {
   if (parse_host_port(text)) return std::nullopt;
   return "HOST:PORT or [IPV6]:PORT with a port up to 65535";

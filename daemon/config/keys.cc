@@ -242,7 +242,7 @@ void append_rules(List& list) {
       "async: how many rounds behind the node's own an update may be, 1 to 1000000")));
 }
 
-void append_round_and_transport(List& list) {
+void append_round(List& list) {
   append_rules(list);
   list.push_back(live(duration<Config>(
       "round.deadline", [](auto& c) -> auto& { return c.round.deadline; },
@@ -266,6 +266,9 @@ void append_round_and_transport(List& list) {
   list.push_back(integer<Config>(
       "round.history", [](auto& c) -> auto& { return c.round.history; },
       IntegerRange{1, 10 * kMillion}, "newest rounds kept, 1 to 10000000"));
+}
+
+void append_transport(List& list) {
   list.push_back(integer<Config>(
       "transport.chunk_bytes", [](auto& c) -> auto& { return c.transport.chunk_bytes; },
       IntegerRange{1 << 18, 1 << 20}, "of an update on the wire, 262144 to 1048576"));
@@ -296,7 +299,9 @@ const std::vector<Key<Config>>& config_keys() {
     append_model(list);
     append_data(list);
     append_train(list);
-    append_round_and_transport(list);
+    append_round(list);
+    append_exchange(list);
+    append_transport(list);
     append_store(list);
     return list;
   }();

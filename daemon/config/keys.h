@@ -33,6 +33,9 @@ struct Key {
   bool required = false;
   bool live = false;
   bool shared = false;  // part of run_fingerprint: equal on all nodes of a run
+  // But not while it has its default, so that daemons from before there was this key, which do what
+  // the default says, are of the same run.
+  bool silent_default = false;
 };
 
 // In the order of the documentation. A key's path is "section.name".
@@ -43,6 +46,8 @@ void append_membership(std::vector<Key<Config>>& list);
 void append_data(std::vector<Key<Config>>& list);
 // Those of [train], likewise.
 void append_train(std::vector<Key<Config>>& list);
+// Those of [exchange], likewise.
+void append_exchange(std::vector<Key<Config>>& list);
 // Of one entry of cluster.nodes.
 const std::vector<Key<ClusterNode>>& cluster_node_keys();
 

@@ -70,6 +70,7 @@ struct Mix {
   Round round;
   NodeId self;  // which of the inputs is the node's own update
   std::vector<MixInput> inputs;
+  bool of_updates = false;  // what a round's exchange brought; else a fetched state is taken in
 };
 
 // Ask a neighbour for its newest committed state; answer with StateFetched or StateFetchFailed.

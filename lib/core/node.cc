@@ -147,7 +147,7 @@ void Node::close_exchange() {
   updates_missed_ += record_.missing.size();
   phase_ = Phase::kMixing;
   if (inputs.size() > 1) {
-    effects_.push_back(Mix{round(), options_.id, std::move(inputs)});
+    effects_.push_back(Mix{round(), options_.id, std::move(inputs), /*of_updates=*/true});
     return;
   }
   // Nothing to mix with: x(t+1) is the node's own update. The next round begins at the next Tick,

@@ -14,7 +14,7 @@
 #include "base/units.h"
 #include "core/effect.h"
 #include "core/event.h"
-#include "model/model_update.h"
+#include "model/published_update.h"
 
 namespace skiptrain::ports {
 
@@ -44,6 +44,9 @@ struct LinkReport {
   bool dialled_by_us = false;
   Bytes bytes_sent = 0;  // message bytes on streams, before HTTP/2 framing
   Bytes bytes_received = 0;
+  // Of that, updates; and what these would be in float32.
+  Bytes update_bytes_sent = 0;
+  Bytes plain_update_bytes_sent = 0;
   std::uint64_t updates_received = 0;
   std::uint64_t updates_rejected = 0;  // frames or updates that failed a check
   std::uint64_t updates_dropped = 0;   // not sent: a newer one came while the peer was slow
@@ -66,7 +69,7 @@ class Transport {
   // Queues `update` for each of `to` that is connected; for the others it is dropped, since a
   // reconnected neighbour is sent the current update by the core. A full queue drops its oldest
   // update.
-  virtual void send(const std::vector<NodeId>& to, const ModelUpdate& update) = 0;
+  virtual void send(const std::vector<NodeId>& to, const PublishedUpdate& update) = 0;
   // To one neighbour each, in order with the updates sent to it. Nothing happens if it is not
   // connected: on PeerConnected the core says it again.
   virtual void send_edge(const core::EdgeMessage& message) = 0;

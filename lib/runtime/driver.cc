@@ -16,6 +16,8 @@ namespace {
 // Buffers that a mix writes to and the core then holds: the committed model, the one being sent,
 // the one being written to the disk, and one for each stream that may still be sending an old one.
 constexpr std::size_t kMixBuffersKept = 5;
+// And public copies, if updates are compressed: the newest, and those being sent.
+constexpr std::size_t kCopiesKept = 2;
 
 }  // namespace
 
@@ -25,6 +27,7 @@ Driver::Driver(DriverOptions options)
       history_(options.history_limit),
       loop_alive_(asio::make_work_guard(loop_)),
       timer_(loop_),
+      compression_(options.compression),
       last_loss_(std::numeric_limits<double>::quiet_NaN()) {}
 
 Driver::~Driver() {
@@ -43,7 +46,8 @@ void Driver::start() {
 Status Driver::attach(Machinery machinery) {
   return on_loop([&]() -> Status {
     mix_buffers_ = std::make_unique<ParametersPool>(machinery.trainer->layout().parameter_count(),
-                                                    kMixBuffersKept);
+                                                    kMixBuffersKept + kCopiesKept);
+    publisher_ = std::make_unique<Publisher>(compression_, *mix_buffers_);
     {
       const std::lock_guard lock(mutex_);
       trainer_ = std::move(machinery.trainer);

@@ -29,6 +29,7 @@
 #include "base/units.h"
 #include "core/node.h"
 #include "model/parameters.h"
+#include "model/publisher.h"
 #include "ports/energy_meter.h"
 #include "ports/store.h"
 #include "ports/trainer.h"
@@ -45,6 +46,7 @@ struct DriverOptions {
   std::size_t history_limit = 100'000;
   // For evaluations during the run; 0: the whole test set, as at its end.
   std::uint64_t evaluate_samples = 0;
+  Compression compression;  // of updates; the transport must be made for the same
 };
 
 // Where a run's state is kept, and what an earlier process left of it.
@@ -205,7 +207,9 @@ class Driver {
   std::optional<Instant> armed_;      // when the timer goes off
   std::unique_ptr<Cluster> cluster_;  // loop thread
   Outbox outbox_;
-  WattHours intended_;  // of the Train that follows
+  const Compression compression_;
+  std::unique_ptr<Publisher> publisher_;  // loop thread, from attach on
+  WattHours intended_;                    // of the Train that follows
   // Set before there was a keeper to save it.
   std::optional<core::BudgetRequested> early_budget_;
   asio::thread_pool compute_{1};

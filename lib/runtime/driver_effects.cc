@@ -8,6 +8,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include "core/published_mix.h"
 #include "model/mixing.h"
 #include "runtime/driver.h"
 
@@ -59,7 +60,7 @@ void Driver::train(const core::Train& effect) {
 }
 
 void Driver::perform(const core::Send& effect) {
-  outbox_.send(effect);
+  outbox_.send(SendPublished{effect.to, publisher_->publish(effect.update)});
 }
 
 void Driver::perform(const core::SendEdge& effect) {
@@ -92,19 +93,21 @@ void Driver::perform(const core::LinkTo& effect) {
 }
 
 void Driver::perform(const core::Mix& effect) {
-  const auto run = [this, effect] {
+  core::Mix mix = effect;
+  core::mix_as_published(mix, *publisher_);
+  const std::size_t values = mix_buffers_->parameter_count() * mix.inputs.size();
+  const auto run = [this, mix = std::move(mix)] {
     const auto started = now();
     const MutableParametersPtr mixed = mix_buffers_->acquire();
     std::vector<WeightedInput> inputs;
     std::size_t own = 0;
-    for (const core::MixInput& input : effect.inputs) {
-      if (input.from == effect.self) own = inputs.size();
+    for (const core::MixInput& input : mix.inputs) {
+      if (input.from == mix.self) own = inputs.size();
       inputs.push_back({input.weight, input.parameters->values()});
     }
     const double distance = mix_with_distance(inputs, own, mixed->values());
-    post(core::MixFinished{effect.round, mixed, distance, now() - started});
+    post(core::MixFinished{mix.round, mixed, distance, now() - started});
   };
-  const std::size_t values = mix_buffers_->parameter_count() * effect.inputs.size();
   if (values <= kMixOnLoopValues) {
     run();
   } else {

@@ -22,7 +22,7 @@ void Outbox::release() {
 }
 
 void Outbox::deliver(const Message& message) {
-  if (const auto* update = std::get_if<core::Send>(&message)) {
+  if (const auto* update = std::get_if<SendPublished>(&message)) {
     transport_->send(update->to, update->update);
   } else {
     const auto& news = std::get<core::SendDirectives>(message);

@@ -10,17 +10,25 @@
 #include <deque>
 #include <memory>
 #include <variant>
+#include <vector>
 
 #include "core/effect.h"
+#include "model/published_update.h"
 #include "ports/transport.h"
 
 namespace skiptrain::runtime {
+
+// core::Send, with the update as it is to be published.
+struct SendPublished {
+  std::vector<NodeId> to;
+  PublishedUpdate update;
+};
 
 class Outbox {
  public:
   void set_transport(std::shared_ptr<ports::Transport> transport);
 
-  void send(const core::Send& message) { put(message); }
+  void send(const SendPublished& message) { put(message); }
   void send(const core::SendDirectives& message) { put(message); }
 
   // What is sent from now on waits until as many releases.
@@ -28,7 +36,7 @@ class Outbox {
   void release();
 
  private:
-  using Message = std::variant<core::Send, core::SendDirectives>;
+  using Message = std::variant<SendPublished, core::SendDirectives>;
   void put(const Message& message);
   void deliver(const Message& message);
 

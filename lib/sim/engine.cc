@@ -30,7 +30,8 @@ Simulation::Engine::Engine(SimulationOptions options, Trainers trainers, Paramet
       agenda_(resume == nullptr ? Instant() : resume->virtual_time),
       network_(options_.topology, options_.network, options_.network_seed, agenda_, counts_),
       workers_(options_.workers, options_.topology.node_count()),
-      mixes_(std::move(pool), workers_),
+      pool_(std::move(pool)),
+      mixes_(pool_, workers_),
       snapshots_(options_.snapshot_every, options_.topology.node_count()),
       nodes_(options_.topology.node_count()),
       boot_states_(nodes_.size()) {

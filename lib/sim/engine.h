@@ -8,6 +8,7 @@
 #include <stop_token>
 #include <vector>
 
+#include "model/publisher.h"
 #include "sim/agenda.h"
 #include "sim/jobs.h"
 #include "sim/local_clock.h"
@@ -21,7 +22,8 @@ namespace skiptrain::sim {
 
 // A node of the simulation: the core, and what surrounds it.
 struct VirtualNode {
-  std::optional<core::Node> core;  // empty while it is down
+  std::optional<core::Node> core;        // empty while it is down
+  std::unique_ptr<Publisher> publisher;  // null while it is down, and if nothing is compressed
   LocalClock clock;
   Instant timer = Instant::max();  // when its armed kTimer entry is due; no later than its deadline
   std::uint32_t timer_epoch = 0;   // tells that entry from older ones
@@ -143,6 +145,7 @@ class Simulation::Engine {
   Agenda agenda_;
   Network network_;
   Workers workers_;
+  ParametersPool pool_;
   Mixes mixes_;
   SnapshotCollector snapshots_;
   std::vector<VirtualNode> nodes_;

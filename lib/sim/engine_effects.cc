@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "core/published_mix.h"
 #include "sim/engine.h"
 
 namespace skiptrain::sim {
@@ -70,6 +71,7 @@ void Simulation::Engine::perform(Position position, core::Train& effect) {
 
 void Simulation::Engine::perform(Position position, core::Mix& effect) {
   const VirtualNode& node = nodes_[position];
+  if (node.publisher) core::mix_as_published(effect, *node.publisher);
   const double bytes = static_cast<double>((effect.inputs.size() + 1) * sizeof(float) *
                                            effect.inputs.front().parameters->size());
   // At least a nanosecond: a mix has a place of its own in time.
@@ -105,7 +107,10 @@ void Simulation::Engine::perform(Position position, core::Evaluate& effect) {
 // ---- Talking -----------------------------------------------------------------------------------
 
 void Simulation::Engine::perform(Position position, core::Send& effect) {
-  network_.send_update(position, effect.to, effect.update);
+  const VirtualNode& node = nodes_[position];
+  network_.send_update(position, effect.to,
+                       node.publisher ? node.publisher->publish(effect.update)
+                                      : PublishedUpdate(std::move(effect.update)));
 }
 
 void Simulation::Engine::perform(Position position, core::SendEdge& effect) {

@@ -42,6 +42,9 @@ void Simulation::Engine::boot(Position position, ModelUpdate from, Duration afte
   VirtualNode& node = nodes_[position];
   ++node.incarnation;
   node.core.emplace(node_options(position));
+  if (!options_.compression.is_none()) {
+    node.publisher = std::make_unique<Publisher>(options_.compression, pool_);
+  }
   node.ready = false;
   node.ended = false;
   node.timer = Instant::max();
@@ -89,6 +92,7 @@ void Simulation::Engine::strike(const Crash& fault) {
     disconnect(i);
   }
   node.core.reset();
+  node.publisher.reset();
   --nodes_up_;
   ended_at_ = std::max(ended_at_, agenda_.now());
   if (!node.ended) --nodes_running_;

@@ -24,6 +24,7 @@ MemoryEstimate estimate_memory(const SimulationSize& size) {
   std::uint64_t buffers = 3;
   if (size.evaluates_every_round) ++buffers;
   if (size.takes_snapshots) ++buffers;
+  if (size.compresses) buffers += 2;
   MemoryEstimate estimate;
   estimate.parameters =
       size.nodes * buffers * (size.parameter_count * sizeof(float) + kBufferBytes);

@@ -15,6 +15,7 @@ struct SimulationSize {
   std::uint64_t workers = 1;
   bool evaluates_every_round = false;  // or close to it: evaluated models wait for a worker
   bool takes_snapshots = false;        // holds a second set of states for a while
+  bool compresses = false;             // each node has a public copy, and memory to make the next
 };
 
 // Of the simulation alone: datasets, index lists, and the workspaces of trainers are the caller's.

@@ -90,7 +90,7 @@ Duration Network::draw_jitter(DirectionIndex index, const LinkOptions& link) con
 
 ParcelIndex Network::make_parcel(core::Event event, Bytes bytes, std::uint64_t request) {
   if (free_parcels_.empty()) {
-    parcels_.push_back({std::move(event), bytes, request, 0});
+    parcels_.push_back({std::move(event), bytes, request});
     return static_cast<ParcelIndex>(parcels_.size() - 1);
   }
   const ParcelIndex index = free_parcels_.back();
@@ -98,7 +98,7 @@ ParcelIndex Network::make_parcel(core::Event event, Bytes bytes, std::uint64_t r
   if (free_parcels_.size() >= kSoonUsed) {
     fetch(&parcels_[free_parcels_[free_parcels_.size() - kSoonUsed]]);
   }
-  parcels_[index] = {std::move(event), bytes, request, 0};
+  parcels_[index] = {std::move(event), bytes, request};
   return index;
 }
 
@@ -138,19 +138,44 @@ bool Network::is_unreliable(const LinkOptions& link) const {
          agenda_.now() < unreliable_until_;
 }
 
-void Network::send_update(Position from, std::span<const NodeId> to, const ModelUpdate& update) {
-  const Bytes bytes = update.parameters->size() * sizeof(float) + kMessageOverheadBytes;
-  const ParcelIndex parcel = make_parcel(core::UpdateReceived{NodeId(from), update}, bytes, 0);
+// Updates that may go as a difference are counted as they are sent: only then is it known.
+Bytes Network::begin_sending(Direction& direction, const Parcel& parcel) {
+  if (parcel.copy == 0) return parcel.bytes;
+  const bool follows = direction.copy_sent != 0 && parcel.copy == direction.copy_sent + 1;
+  direction.copy_sent = parcel.copy;
+  const Bytes bytes =
+      follows && parcel.difference_bytes > 0 ? parcel.difference_bytes : parcel.bytes;
+  sent_[direction.from].bytes += bytes;
+  return bytes;
+}
+
+void Network::lose(Direction& direction, const Parcel& parcel) {
+  ++counts_.lost_messages;
+  begin_sending(direction, parcel);
+  direction.copy_sent = 0;
+}
+
+void Network::send_update(Position from, std::span<const NodeId> to,
+                          const PublishedUpdate& published) {
+  const Bytes payload = published.payload == nullptr ? 0 : published.payload->size();
+  const bool is_packed_whole = published.copy == 0 && payload > 0;
+  const Bytes whole = is_packed_whole ? payload : published.update.parameters->bytes().size();
+  const Bytes counted = published.copy == 0 ? whole + kMessageOverheadBytes : 0;
+  const ParcelIndex parcel = make_parcel(core::UpdateReceived{NodeId(from), published.update},
+                                         whole + kMessageOverheadBytes, 0);
   ++parcels_[parcel].references;  // until all are on their way
+  parcels_[parcel].copy = published.copy;
+  parcels_[parcel].difference_bytes =
+      published.has_difference() ? payload + kMessageOverheadBytes : 0;
   DirectionIndex index = first_outgoing(from);
   for (const NodeId node : to) {
     while (directions_[index].to != node.value()) ++index;  // both ascend; ids are positions
-    const Direction& direction = directions_[index];
+    Direction& direction = directions_[index];
     if (!direction.up) continue;
-    count_sent(from, bytes);
+    count_sent(from, counted);
     const LinkOptions& link = link_options_[direction.options];
     if (direction.is_blocked()) {
-      ++counts_.lost_messages;
+      lose(direction, parcels_[parcel]);
     } else if (is_unreliable(link)) {
       dispatch_unreliably(index, parcel, link);
     } else {
@@ -164,14 +189,14 @@ void Network::dispatch_unreliably(DirectionIndex index, ParcelIndex parcel,
                                   const LinkOptions& link) {
   Rng rng(derive_seed({seed_, index, ++directions_[index].messages, kTroubleStream}));
   if (rng.uniform() < link.loss) {
-    ++counts_.lost_messages;
+    lose(directions_[index], parcels_[parcel]);
     return;
   }
   if (rng.uniform() < link.reorder) {
     ++counts_.reordered_messages;
     ++parcels_[parcel].references;
-    const Duration in_order =
-        sending_time(parcels_[parcel].bytes, link.bandwidth_bytes_per_s) + link.latency;
+    const Bytes bytes = begin_sending(directions_[index], parcels_[parcel]);
+    const Duration in_order = sending_time(bytes, link.bandwidth_bytes_per_s) + link.latency;
     arrive(index, parcel, agenda_.now() + in_order + draw_delay(rng, link.reorder_delay),
            Happening::kParcel, epochs_[index]);
   } else {
@@ -222,8 +247,8 @@ void Network::dispatch(DirectionIndex index, ParcelIndex parcel) {
 
 void Network::transmit(Direction& direction, DirectionIndex index, ParcelIndex parcel) {
   const LinkOptions& link = link_options_[direction.options];
-  direction.free_at =
-      agenda_.now() + sending_time(parcels_[parcel].bytes, link.bandwidth_bytes_per_s);
+  const Bytes bytes = begin_sending(direction, parcels_[parcel]);
+  direction.free_at = agenda_.now() + sending_time(bytes, link.bandwidth_bytes_per_s);
   const Instant arrival = direction.free_at + link.latency + draw_jitter(index, link);
   direction.newest_arrival = std::max(direction.newest_arrival + Duration(1), arrival);
   arrive(index, parcel, direction.newest_arrival, Happening::kParcel, epochs_[index]);
@@ -292,6 +317,7 @@ void Network::drop_queue(DirectionIndex index) {
 void Network::connect(DirectionIndex index) {
   for (const DirectionIndex i : {index, directions_[index].reverse}) {
     directions_[i].up = true;
+    directions_[i].copy_sent = 0;
     ++epochs_[i];
   }
 }

@@ -2,8 +2,11 @@
 // lib/sim only.
 //
 // What travels is a parcel: one core event, shared by all the directions that it was sent on, so an
-// update is neither copied nor serialized. The network puts arrivals into the agenda and counts
-// bytes; it does not step nodes. Not thread-safe.
+// update is neither copied nor serialized. If updates are compressed an event carries the public
+// copy that a receiver would arrive at, and takes as long, and counts for as much, as the form in
+// which lib/transport would send it on that direction: a difference where the one before it was the
+// last one sent, else the whole. A sender knows what a direction has lost. The network puts
+// arrivals into the agenda and counts bytes; it does not step nodes. Not thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -14,6 +17,7 @@
 #include "base/rng.h"
 #include "core/event.h"
 #include "core/topology/topology.h"
+#include "model/published_update.h"
 #include "sim/agenda.h"
 #include "sim/faults.h"
 #include "sim/network_options.h"
@@ -38,6 +42,7 @@ struct Direction {
   Instant free_at;                 // when it has sent what it was given so far
   Instant newest_arrival;          // keeps it in order
   std::uint64_t messages = 0;      // numbers them
+  std::uint64_t copy_sent = 0;     // the newest public copy that the other end has; 0: none
   Instant blocked_since;
 
   bool is_blocked() const { return cut || partitioned; }
@@ -48,6 +53,10 @@ struct Parcel {
   Bytes bytes = 0;
   std::uint64_t request = 0;  // of a state fetch, in its answers; else 0
   std::uint32_t references = 0;
+  // Of an update that can also travel as a difference (model/published_update.h): its public copy,
+  // and the bytes then; `bytes` are those of the whole.
+  std::uint64_t copy = 0;
+  Bytes difference_bytes = 0;
 };
 using ParcelIndex = std::uint32_t;
 
@@ -75,7 +84,7 @@ class Network {
 
   // Sends one update from `from` to those of `to` whose links are up. The only messages that links
   // lose, duplicate or reorder.
-  void send_update(Position from, std::span<const NodeId> to, const ModelUpdate& update);
+  void send_update(Position from, std::span<const NodeId> to, const PublishedUpdate& update);
   // Sends any other message, if the link is up; it is lost if the link breaks before it arrives.
   void send(DirectionIndex direction, core::Event event, Bytes bytes, std::uint64_t request = 0);
   // Tells the node at the end of a direction something about the link itself: behind all that is
@@ -123,6 +132,9 @@ class Network {
 
   ParcelIndex make_parcel(core::Event event, Bytes bytes, std::uint64_t request);
   void count_sent(Position from, Bytes bytes);
+  // What a parcel takes on a direction, where it is the next to be sent.
+  Bytes begin_sending(Direction& direction, const Parcel& parcel);
+  void lose(Direction& direction, const Parcel& parcel);
   // Sends or queues; takes a reference of the parcel.
   void dispatch(DirectionIndex index, ParcelIndex parcel);
   void transmit(Direction& direction, DirectionIndex index, ParcelIndex parcel);

@@ -46,6 +46,11 @@ Status validate(const SimulationOptions& options, const Trainers& trainers) {
     return refuse("round_deadline must be above 0");
   }
   if (auto valid = options.rules.validate(); !valid) return refuse(valid.error().message);
+  if (options.epidemic && options.compression.keeps_copies()) {
+    return refuse("compression " + to_string(options.compression) +
+                  " sends differences to what the same neighbours were sent before; with epidemic "
+                  "exchange they change by the round");
+  }
   if (options.start_timeout < Duration(0)) return refuse("start_timeout must be 0 or more");
   if (options.max_boot_time < Duration(0)) return refuse("max_boot_time must be 0 or more");
   if (auto valid = options.schedule.validate(); !valid) return valid;

@@ -30,6 +30,7 @@
 #include "base/units.h"
 #include "core/node.h"
 #include "core/topology/topology.h"
+#include "model/compression.h"
 #include "model/parameters.h"
 #include "ports/trainer.h"
 #include "sim/faults.h"
@@ -63,6 +64,7 @@ struct SimulationOptions {
   core::RoundRules rules;
   // Instead of edges that stay; the topology must be complete then.
   std::optional<core::EpidemicOptions> epidemic;
+  Compression compression;  // of updates; not one that keeps copies with `epidemic`
   Duration start_timeout = std::chrono::seconds(60);
   std::uint64_t evaluate_every = 0;    // rounds; 0: only at the end
   std::uint64_t evaluate_samples = 0;  // for evaluations during the run; 0: all

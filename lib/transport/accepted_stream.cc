@@ -5,8 +5,8 @@
 namespace skiptrain::transport {
 
 AcceptedStream::AcceptedStream(std::shared_ptr<StreamListener> listener, ParametersPool& pool,
-                               grpc::CallbackServerContext* context)
-    : ExchangeStream(std::move(listener), pool), context_(context) {}
+                               const Compression& compression, grpc::CallbackServerContext* context)
+    : ExchangeStream(std::move(listener), pool, compression), context_(context) {}
 
 grpc::ServerGenericBidiReactor* AcceptedStream::start() {
   self_ = shared_from_this();

@@ -16,7 +16,7 @@ namespace skiptrain::transport {
 class AcceptedStream : public ExchangeStream, private grpc::ServerGenericBidiReactor {
  public:
   AcceptedStream(std::shared_ptr<StreamListener> listener, ParametersPool& pool,
-                 grpc::CallbackServerContext* context);
+                 const Compression& compression, grpc::CallbackServerContext* context);
 
   // Begins to listen to the peer. The reactor is for gRPC.
   grpc::ServerGenericBidiReactor* start();

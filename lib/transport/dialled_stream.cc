@@ -8,8 +8,11 @@
 namespace skiptrain::transport {
 
 DialledStream::DialledStream(std::shared_ptr<StreamListener> listener, ParametersPool& pool,
-                             std::shared_ptr<grpc::Channel> channel, LinkPtr link)
-    : ExchangeStream(std::move(listener), pool), channel_(std::move(channel)), stub_(channel_) {
+                             const Compression& compression, std::shared_ptr<grpc::Channel> channel,
+                             LinkPtr link)
+    : ExchangeStream(std::move(listener), pool, compression),
+      channel_(std::move(channel)),
+      stub_(channel_) {
   set_link(std::move(link));
 }
 

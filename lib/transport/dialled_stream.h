@@ -20,7 +20,8 @@ class DialledStream : public ExchangeStream,
  public:
   // `link` is of the peer that should answer.
   DialledStream(std::shared_ptr<StreamListener> listener, ParametersPool& pool,
-                std::shared_ptr<grpc::Channel> channel, LinkPtr link);
+                const Compression& compression, std::shared_ptr<grpc::Channel> channel,
+                LinkPtr link);
 
   // Connects and says `hello`. Once.
   void start(const wire::Hello& hello);

@@ -4,8 +4,14 @@
 
 namespace skiptrain::transport {
 
-ExchangeStream::ExchangeStream(std::shared_ptr<StreamListener> listener, ParametersPool& pool)
-    : listener_(std::move(listener)), assembler_(pool) {}
+ExchangeStream::ExchangeStream(std::shared_ptr<StreamListener> listener, ParametersPool& pool,
+                               const Compression& compression)
+    : listener_(std::move(listener)), assembler_(pool, compression) {}
+
+ExchangeStream::UpdateBytes ExchangeStream::update_bytes() const {
+  const std::lock_guard lock(mutex_);
+  return {queue_.update_bytes(), queue_.plain_update_bytes()};
+}
 
 void ExchangeStream::put_hello(const wire::Hello& hello) {
   auto message = make_message(wire::encode_frame(hello));

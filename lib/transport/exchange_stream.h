@@ -106,12 +106,20 @@ class ExchangeStream : public std::enable_shared_from_this<ExchangeStream> {
   // Message bytes, before HTTP/2 framing.
   Bytes bytes_sent() const { return bytes_sent_; }
   Bytes bytes_received() const { return bytes_received_; }
+  // Of those sent, updates; and what these would be in float32.
+  struct UpdateBytes {
+    Bytes sent = 0;
+    Bytes plain = 0;
+  };
+  UpdateBytes update_bytes() const;
   // nullopt: nothing arrived yet.
   std::optional<std::chrono::steady_clock::time_point> last_heard() const;
 
  protected:
-  // `listener` outlives the stream's last callback; `pool` lends the buffers of received updates.
-  ExchangeStream(std::shared_ptr<StreamListener> listener, ParametersPool& pool);
+  // `listener` outlives the stream's last callback; `pool` lends the buffers of received updates,
+  // which are in the forms of `compression`.
+  ExchangeStream(std::shared_ptr<StreamListener> listener, ParametersPool& pool,
+                 const Compression& compression);
 
   // gRPC's operations. end_writes() and release() are each called once, with no write
   // outstanding; end_writes() answers true if it is an operation that ends with write_done().
@@ -155,7 +163,7 @@ class ExchangeStream : public std::enable_shared_from_this<ExchangeStream> {
   std::atomic<Bytes> bytes_received_ = 0;
   std::atomic<std::int64_t> last_heard_ns_ = 0;
 
-  std::mutex mutex_;  // guards what follows
+  mutable std::mutex mutex_;  // guards what follows
   bool writing_ = false;
   bool closing_ = false;  // end the writes once the goodbye, if any, is out
   bool writes_ended_ = false;

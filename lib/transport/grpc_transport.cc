@@ -21,7 +21,7 @@ void GrpcTransport::stop() {
   switchboard_->stop();
 }
 
-void GrpcTransport::send(const std::vector<NodeId>& to, const ModelUpdate& update) {
+void GrpcTransport::send(const std::vector<NodeId>& to, const PublishedUpdate& update) {
   switchboard_->send(to, update);
 }
 

@@ -42,7 +42,7 @@ class GrpcTransport : public ports::Transport, public ports::GossipCall {
   void stop() override;
 
   // The checksum (about 0.1 ms per MB) is taken on the caller's thread.
-  void send(const std::vector<NodeId>& to, const ModelUpdate& update) override;
+  void send(const std::vector<NodeId>& to, const PublishedUpdate& update) override;
   void send_edge(const core::EdgeMessage& message) override;
   void send_directives(const std::vector<NodeId>& to,
                        const std::vector<core::Directive>& directives) override;

@@ -14,6 +14,8 @@ ports::LinkReport Link::report(std::chrono::steady_clock::time_point now) const 
   report.dialled_by_us = dialled_by_us;
   report.bytes_sent = bytes_sent;
   report.bytes_received = bytes_received;
+  report.update_bytes_sent = update_bytes.sent;
+  report.plain_update_bytes_sent = update_bytes.plain;
   report.updates_received = updates_received;
   report.updates_rejected = updates_rejected;
   report.updates_dropped = updates_dropped;
@@ -23,6 +25,9 @@ ports::LinkReport Link::report(std::chrono::steady_clock::time_point now) const 
   for (const StreamPtr& stream : bound) {
     report.bytes_sent += stream->bytes_sent();
     report.bytes_received += stream->bytes_received();
+    const auto updates = stream->update_bytes();
+    report.update_bytes_sent += updates.sent;
+    report.plain_update_bytes_sent += updates.plain;
     heard = std::max(heard, stream->last_heard());  // an empty optional is the least
   }
   if (heard) report.last_heard_seconds = std::max(0.0, to_seconds(now - *heard));
@@ -37,6 +42,9 @@ void Link::absorb(const StreamPtr& stream) {
   if (std::erase(bound, stream) == 0) return;
   bytes_sent += stream->bytes_sent();
   bytes_received += stream->bytes_received();
+  const auto updates = stream->update_bytes();
+  update_bytes.sent += updates.sent;
+  update_bytes.plain += updates.plain;
   last_heard = std::max(last_heard, stream->last_heard());
 }
 

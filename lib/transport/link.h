@@ -49,6 +49,7 @@ struct Link {
   // Counters of streams that are gone; those of `bound` come on top.
   Bytes bytes_sent = 0;
   Bytes bytes_received = 0;
+  ExchangeStream::UpdateBytes update_bytes;
   std::optional<std::chrono::steady_clock::time_point> last_heard;
   std::uint64_t updates_received = 0;
   std::uint64_t updates_rejected = 0;

@@ -64,12 +64,22 @@ void OutgoingQueue::push(std::vector<core::Directive> directives) {
   items_.erase(oldest);
 }
 
+void OutgoingQueue::begin(const OutgoingUpdate& update) {
+  const bool has_one_before = copy_sent_ != 0 && update.copy == copy_sent_ + 1;
+  as_difference_ = has_one_before && !update.difference.empty();
+  copy_sent_ = update.copy;
+  plain_update_bytes_ += update.plain_bytes;
+}
+
 grpc::ByteBuffer OutgoingQueue::take() {
   const Item& next = items_.front();
   grpc::ByteBuffer message;
   if (const auto* update = std::get_if<OutgoingUpdatePtr>(&next)) {
-    message = (*update)->messages[next_message_++];
-    if (next_message_ < (*update)->messages.size()) return message;
+    if (next_message_ == 0) begin(**update);
+    const auto& messages = as_difference_ ? (*update)->difference : (*update)->messages;
+    message = messages[next_message_++];
+    update_bytes_ += message.Length();
+    if (next_message_ < messages.size()) return message;
     next_message_ = 0;
     ending_update_ = true;
   } else if (const auto* edge = std::get_if<core::EdgeMessage>(&next)) {

@@ -6,6 +6,10 @@
 // but the newest are superseded, and the newest stays behind the update it was queued after. Of too
 // many messages with directives the two oldest become one, in the later's place.
 //
+// An update that may go as a difference (OutgoingUpdate) is given its form when its first message
+// is taken: only then is it certain which one went before it on this stream. So what gives way
+// costs a whole copy with the next, and the other end never misses a step.
+//
 // Pure bookkeeping without a lock; its stream's guards it.
 #pragma once
 
@@ -35,6 +39,10 @@ class OutgoingQueue {
   grpc::ByteBuffer take();
   void written() { ending_update_ = false; }
 
+  // Of the updates begun so far: what they take as they are sent, and what in float32.
+  Bytes update_bytes() const { return update_bytes_; }
+  Bytes plain_update_bytes() const { return plain_update_bytes_; }
+
   void clear();
   // Edge messages and directives stay.
   void drop_updates();
@@ -43,6 +51,8 @@ class OutgoingQueue {
   using Directives = std::vector<core::Directive>;
   using Item = std::variant<OutgoingUpdatePtr, core::EdgeMessage, Directives>;
 
+  // Gives the update at the front its form.
+  void begin(const OutgoingUpdate& update);
   template <typename T>
   std::size_t count() const;
   // The first item of that kind from `from` on, or the end.
@@ -51,7 +61,11 @@ class OutgoingQueue {
 
   std::deque<Item> items_;
   std::size_t next_message_ = 0;  // of the update at the front
-  bool ending_update_ = false;    // the message in flight is the last of an update
+  bool as_difference_ = false;    // it goes as one
+  std::uint64_t copy_sent_ = 0;   // the newest that the other end has, or will; 0: none
+  Bytes update_bytes_ = 0;
+  Bytes plain_update_bytes_ = 0;
+  bool ending_update_ = false;  // the message in flight is the last of an update
 };
 
 }  // namespace skiptrain::transport

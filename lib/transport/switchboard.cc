@@ -123,7 +123,7 @@ void Switchboard::stop() {
   }
 }
 
-void Switchboard::send(const std::vector<NodeId>& to, const ModelUpdate& update) {
+void Switchboard::send(const std::vector<NodeId>& to, const PublishedUpdate& update) {
   OutgoingUpdatePtr encoded;
   for (const NodeId peer : to) {
     const LinkPtr link = find_link(peer);
@@ -160,13 +160,14 @@ void Switchboard::send_directives(const std::vector<NodeId>& to,
   }
 }
 
-OutgoingUpdatePtr Switchboard::outgoing(const ModelUpdate& update) {
+OutgoingUpdatePtr Switchboard::outgoing(const PublishedUpdate& published) {
+  const ModelUpdate& update = published.update;
   const std::lock_guard lock(outgoing_mutex_);
   if (newest_.round == update.round && newest_.degree == update.degree &&
       newest_parameters_.lock() == update.parameters) {
     if (auto again = newest_outgoing_.lock()) return again;
   }
-  auto encoded = make_outgoing(wire::encode_update(update, config_.chunk_bytes));
+  auto encoded = make_outgoing(published, config_.chunk_bytes);
   newest_ = {update.round, update.degree, nullptr};
   newest_parameters_ = update.parameters;
   newest_outgoing_ = encoded;
@@ -231,7 +232,8 @@ grpc::ServerGenericBidiReactor* Switchboard::accept(grpc::GenericCallbackServerC
 
 grpc::ServerGenericBidiReactor* Switchboard::accept_exchange(
     grpc::GenericCallbackServerContext* context) {
-  auto stream = std::make_shared<AcceptedStream>(shared_from_this(), pool_, context);
+  auto stream =
+      std::make_shared<AcceptedStream>(shared_from_this(), pool_, config_.compression, context);
   if (!add_live(stream, /*stranger=*/true)) {
     return new Refusal(grpc::StatusCode::RESOURCE_EXHAUSTED, "shutting down, or more than " +
                                                                  std::to_string(kMaxStrangers) +
@@ -306,6 +308,7 @@ wire::Hello Switchboard::our_hello() const {
   hello.run_fingerprint = config_.run_fingerprint;
   hello.layout_fingerprint = config_.layout_fingerprint;
   hello.node_name = config_.name;
+  if (!config_.compression.is_none()) hello.compression = to_string(config_.compression);
   const std::lock_guard lock(state_mutex_);
   hello.state = state_;
   return hello;

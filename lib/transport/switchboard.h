@@ -40,7 +40,7 @@ class Switchboard : public StreamListener,
 
   Status start(ports::Transport::EventSink sink);
   void stop();
-  void send(const std::vector<NodeId>& to, const ModelUpdate& update);
+  void send(const std::vector<NodeId>& to, const PublishedUpdate& update);
   void announce(const core::NodeState& state, bool to_neighbours);
   std::vector<ports::LinkReport> links() const;
   std::string address() const;
@@ -79,8 +79,9 @@ class Switchboard : public StreamListener,
  private:
   class Service;
 
-  // Idle buffers that the pool keeps per neighbour: one update of this round, one of the next.
-  static constexpr std::size_t kBuffersPerPeer = 2;
+  // Idle buffers that the pool keeps per neighbour: one update of this round, one of the next, and
+  // its public copy, where those are kept and are no longer one of these.
+  static constexpr std::size_t kBuffersPerPeer = 3;
   static constexpr std::size_t kBuffersInAll = 1;
 
   Status listen();
@@ -112,7 +113,7 @@ class Switchboard : public StreamListener,
   void introduce(const StreamPtr& stream);
   std::vector<StreamPtr> live_streams() const;
   bool wait_until_gone(Duration limit);
-  OutgoingUpdatePtr outgoing(const ModelUpdate& update);
+  OutgoingUpdatePtr outgoing(const PublishedUpdate& update);
 
   const TransportConfig config_;
   ParametersPool pool_;

@@ -43,7 +43,7 @@ void Switchboard::dial(const LinkPtr& link) {
   {
     const std::lock_guard lock(link->mutex);
     if (link->removed || link->current || link->dialled || link->address.empty()) return;
-    stream = std::make_shared<DialledStream>(shared_from_this(), pool_,
+    stream = std::make_shared<DialledStream>(shared_from_this(), pool_, config_.compression,
                                              make_channel(link->address, config_), link);
     if (!add_live(stream, /*stranger=*/false)) return;
     link->dialled = stream;

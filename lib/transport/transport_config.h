@@ -11,6 +11,7 @@
 #include "base/ids.h"
 #include "base/units.h"
 #include "core/event.h"
+#include "model/compression.h"
 #include "wire/limits.h"
 
 namespace skiptrain::transport {
@@ -93,7 +94,8 @@ struct TransportConfig {
   Fingerprint run_fingerprint;
   Fingerprint layout_fingerprint;
   std::size_t parameter_count = 0;
-  core::NodeState state;  // announced until the first announce()
+  Compression compression;  // of the updates that are sent and received
+  core::NodeState state;    // announced until the first announce()
 
   std::string listen = "127.0.0.1:0";  // "host:port"; port 0 takes a free one
   std::vector<PeerConfig> peers;       // the first neighbours, each once, not this node

@@ -47,6 +47,11 @@ constexpr std::array<std::pair<GoodbyeReason, v1::GoodbyeReason>, 11> kReasons =
     {GoodbyeReason::kNotNeighbour, v1::GOODBYE_REASON_NOT_NEIGHBOUR},
 }};
 
+constexpr std::array<std::pair<Packing, v1::DifferenceCoding>, 2> kCodings = {{
+    {Packing::kInt8, v1::DIFFERENCE_CODING_INT8},
+    {Packing::kTopK, v1::DIFFERENCE_CODING_TOP_K},
+}};
+
 template <typename Table, typename From>
 auto wire_value(const Table& table, From from) {
   for (const auto& [ours, theirs] : table) {
@@ -141,6 +146,7 @@ void to_proto(const Hello& hello, v1::Hello& out) {
   out.set_layout_fingerprint(hello.layout_fingerprint.value());
   to_proto(hello.state, *out.mutable_state());
   out.set_node_name(hello.node_name);
+  out.set_compression(hello.compression);
 }
 
 void to_proto(const Goodbye& goodbye, v1::Goodbye& out) {
@@ -154,6 +160,12 @@ void to_proto(const UpdateHeader& header, v1::UpdateHeader& out) {
   out.set_parameter_count(header.parameter_count);
   out.set_dtype(static_cast<v1::WireDtype>(header.dtype));
   out.set_checksum(header.checksum);
+  out.set_copy(header.copy);
+  if (!header.difference) return;
+  v1::Difference& difference = *out.mutable_difference();
+  difference.set_coding(wire_value(kCodings, header.difference->coding));
+  difference.set_payload_bytes(header.difference->payload_bytes);
+  difference.set_copy_checksum(header.difference->copy_checksum);
 }
 
 void to_proto(const core::EdgeMessage& message, v1::EdgeMessage& out) {
@@ -195,6 +207,9 @@ Result<Hello> from_proto(const v1::Hello& hello) {
   if (const Status ok = check_length("hello: node_name", hello.node_name()); !ok) {
     return tl::unexpected(ok.error());
   }
+  if (const Status ok = check_length("hello: compression", hello.compression()); !ok) {
+    return tl::unexpected(ok.error());
+  }
   auto state = from_proto(hello.state());
   if (!state) return fail(ErrorCode::kCorrupt, "hello: " + state.error().message);
   Hello result;
@@ -207,6 +222,7 @@ Result<Hello> from_proto(const v1::Hello& hello) {
   result.layout_fingerprint = Fingerprint(hello.layout_fingerprint());
   result.state = *state;
   result.node_name = printable(hello.node_name(), kMaxNameBytes);
+  result.compression = hello.compression();
   return result;
 }
 
@@ -217,7 +233,18 @@ Result<UpdateHeader> from_proto(const v1::UpdateHeader& header) {
   result.parameter_count = header.parameter_count();
   result.dtype = static_cast<std::uint32_t>(header.dtype());
   result.checksum = header.checksum();
-  return result;
+  result.copy = header.copy();
+  if (!header.has_difference()) return result;
+  const v1::Difference& difference = header.difference();
+  for (const auto& [ours, theirs] : kCodings) {
+    if (theirs != difference.coding()) continue;
+    result.difference =
+        DifferenceHeader{ours, difference.payload_bytes(), difference.copy_checksum()};
+    return result;
+  }
+  return fail(ErrorCode::kCorrupt, "update: difference coding " +
+                                       std::to_string(static_cast<int>(difference.coding())) +
+                                       " is unknown, expected 1 (int8) or 2 (top-k)");
 }
 
 Result<core::EdgeMessage> from_proto(const v1::EdgeMessage& message) {

@@ -66,18 +66,16 @@ std::size_t EncodedUpdate::size() const {
   return total;
 }
 
-EncodedUpdate encode_update(const ModelUpdate& update, std::size_t chunk_bytes) {
-  SKIPTRAIN_CHECK(update.parameters != nullptr, "an update has parameters");
+namespace {
+
+EncodedUpdate encode(const UpdateHeader& header, std::span<const std::byte> payload,
+                     std::shared_ptr<const void> owner, std::size_t chunk_bytes) {
   SKIPTRAIN_CHECK(chunk_bytes > 0, "a chunk holds at least one byte");
-  const std::span<const std::byte> payload = update.parameters->bytes();
+  v1::UpdateHeader proto;
+  to_proto(header, proto);
+  const std::string header_bytes = proto.SerializeAsString();
 
-  v1::UpdateHeader header;
-  to_proto(UpdateHeader{update.round, update.degree, update.parameters->size(), kDtypeFloat32,
-                        checksum(payload)},
-           header);
-  const std::string header_bytes = header.SerializeAsString();
-
-  EncodedUpdate encoded{update, {}};
+  EncodedUpdate encoded{std::move(owner), {}};
   encoded.frames.reserve(payload.size() / chunk_bytes + 1);
   std::size_t offset = 0;
   do {
@@ -93,6 +91,44 @@ EncodedUpdate encode_update(const ModelUpdate& update, std::size_t chunk_bytes) 
     offset += size;
   } while (offset < payload.size());
   return encoded;
+}
+
+UpdateHeader plain_header(const ModelUpdate& update) {
+  SKIPTRAIN_CHECK(update.parameters != nullptr, "an update has parameters");
+  return {.round = update.round,
+          .degree = update.degree,
+          .parameter_count = update.parameters->size(),
+          .dtype = kDtypeFloat32};
+}
+
+}  // namespace
+
+EncodedUpdate encode_update(const ModelUpdate& update, std::size_t chunk_bytes) {
+  UpdateHeader header = plain_header(update);
+  header.checksum = checksum(update.parameters->bytes());
+  return encode(header, update.parameters->bytes(), update.parameters, chunk_bytes);
+}
+
+EncodedForms encode_published(const PublishedUpdate& published, std::size_t chunk_bytes) {
+  const ModelUpdate& update = published.update;
+  const bool has_payload = published.payload != nullptr;
+  if (published.copy == 0 && !has_payload) return {encode_update(update, chunk_bytes), {}};
+  UpdateHeader header = plain_header(update);
+  header.copy = published.copy;
+  if (published.copy == 0) {
+    header.dtype = published.packing == Packing::kBfloat16 ? kDtypeBfloat16 : kDtypeFloat16;
+    header.checksum = checksum(*published.payload);
+    return {encode(header, *published.payload, published.payload, chunk_bytes), {}};
+  }
+  header.checksum = checksum(update.parameters->bytes());
+  EncodedForms forms{encode(header, update.parameters->bytes(), update.parameters, chunk_bytes),
+                     {}};
+  if (!has_payload) return forms;
+  header.difference =
+      DifferenceHeader{published.packing, published.payload->size(), header.checksum};
+  header.checksum = checksum(*published.payload);
+  forms.difference = encode(header, *published.payload, published.payload, chunk_bytes);
+  return forms;
 }
 
 std::string encode_frame(const Hello& hello) {

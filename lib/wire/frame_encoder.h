@@ -10,6 +10,7 @@
 
 #include <array>
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -17,7 +18,7 @@
 
 #include "core/directive.h"
 #include "core/topology/edge_agreement.h"
-#include "model/model_update.h"
+#include "model/published_update.h"
 #include "wire/limits.h"
 #include "wire/messages.h"
 
@@ -42,17 +43,25 @@ class EncodedFrame {
 };
 
 struct EncodedUpdate {
-  ModelUpdate update;  // keeps the payload alive
+  std::shared_ptr<const void> owner;  // keeps the payload alive
   std::vector<EncodedFrame> frames;
 
   std::size_t size() const;  // of all frames, in bytes
 };
 
-// The header with the first chunk in one frame, then a frame per further chunk. `update.parameters`
-// is not null; they need not be finite (the receiver checks). `chunk_bytes` of payload per frame:
-// kMinChunkBytes to kMaxChunkBytes in a daemon; tests take less.
+// In float32: the header with the first chunk in one frame, then a frame per further chunk.
+// `update.parameters` is not null; they need not be finite (the receiver checks). `chunk_bytes` of
+// payload per frame: kMinChunkBytes to kMaxChunkBytes in a daemon; tests take less.
 EncodedUpdate encode_update(const ModelUpdate& update,
                             std::size_t chunk_bytes = kDefaultChunkBytes);
+
+// A published update, in each form in which it may have to be sent; chunks as above.
+struct EncodedForms {
+  EncodedUpdate whole;
+  std::optional<EncodedUpdate> difference;  // for those who have the copy before it
+};
+EncodedForms encode_published(const PublishedUpdate& update,
+                              std::size_t chunk_bytes = kDefaultChunkBytes);
 
 std::string encode_frame(const Hello& hello);
 std::string encode_frame(const core::NodeState& state);

@@ -18,6 +18,10 @@ std::string quoted(const std::string& text) {
   return '"' + printable(text, kMaxNameBytes) + '"';
 }
 
+std::string compression_words(const Hello& hello) {
+  return hello.compression.empty() ? "none" : printable(hello.compression, kMaxNameBytes);
+}
+
 Goodbye differ(GoodbyeReason reason, const Hello& ours, const Hello& theirs, const char* what,
                const std::string& our_value, const std::string& their_value) {
   return {reason, std::string(what) + ": " + describe(ours.node_id, ours.node_name) + " has " +
@@ -96,6 +100,11 @@ std::optional<Goodbye> check_hello(const Hello& ours, const Hello& theirs) {
     return differ(GoodbyeReason::kLayout, ours, theirs,
                   "model layout, model.file or frozen parameters", hex(ours.layout_fingerprint),
                   hex(theirs.layout_fingerprint));
+  }
+  // A node from before there was any says nothing, which stands for none.
+  if (ours.compression != theirs.compression) {
+    return differ(GoodbyeReason::kRun, ours, theirs, "compression of updates",
+                  compression_words(ours), compression_words(theirs));
   }
   if (ours.run_fingerprint != theirs.run_fingerprint) {
     return differ(GoodbyeReason::kRun, ours, theirs, "settings of the run",

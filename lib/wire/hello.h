@@ -15,9 +15,9 @@ std::string describe(NodeId id, const std::string& name);
 
 // nullopt if `theirs` may exchange with `ours`; else the goodbye to send. Its detail names the
 // values of both sides, since operators of both read it. Checks the protocol version, cluster,
-// run id, layout and the run's settings, in this
-// order, so that a different model is named as such; whether the node is a neighbour, and who may
-// dial, is for the transport to say.
+// run id, layout, compression and the run's settings, in
+// this order, so that a different model or compression is named as such; whether the node is a
+// neighbour, and who may dial, is for the transport to say.
 std::optional<Goodbye> check_hello(const Hello& ours, const Hello& theirs);
 
 }  // namespace skiptrain::wire

@@ -20,7 +20,7 @@ inline constexpr std::size_t kDefaultChunkBytes = std::size_t{1} << 19;
 inline constexpr std::size_t kFrameSlackBytes = std::size_t{8} << 10;
 inline constexpr std::size_t kMaxFrameBytes = kMaxChunkBytes + kFrameSlackBytes;
 
-// An encoded update header is below 40 bytes; a longer one is no header of ours.
+// An encoded update header is below 90 bytes; a longer one is no header of ours.
 inline constexpr std::size_t kMaxUpdateHeaderBytes = 256;
 
 // Directives in one frame; a sender with more takes several frames. The longest encoded one is

@@ -8,6 +8,7 @@
 
 #include "base/ids.h"
 #include "core/event.h"
+#include "model/compression.h"
 #include "wire/limits.h"
 
 namespace skiptrain::wire {
@@ -23,6 +24,7 @@ struct Hello {
   Fingerprint layout_fingerprint;  // names, shapes and dtypes of the parameters, in order
   core::NodeState state;
   std::string node_name;
+  std::string compression;  // as model/compression.h writes it; "" stands for none
 
   bool operator==(const Hello&) const = default;
 };
@@ -55,6 +57,17 @@ struct Goodbye {
 };
 
 inline constexpr std::uint32_t kDtypeFloat32 = 1;
+inline constexpr std::uint32_t kDtypeBfloat16 = 2;
+inline constexpr std::uint32_t kDtypeFloat16 = 3;
+
+// The payload is a difference to the sender's public copy before this one.
+struct DifferenceHeader {
+  Packing coding = Packing::kNone;  // kInt8 or kTopK
+  std::uint64_t payload_bytes = 0;
+  std::uint64_t copy_checksum = 0;  // XXH3-64 over the float32 numbers that it leads to
+
+  bool operator==(const DifferenceHeader&) const = default;
+};
 
 // Announces an update of `parameter_count` numbers, in chunks.
 struct UpdateHeader {
@@ -63,6 +76,8 @@ struct UpdateHeader {
   std::uint64_t parameter_count = 0;
   std::uint32_t dtype = 0;     // as on the wire, not checked yet
   std::uint64_t checksum = 0;  // XXH3-64 over the payload
+  std::uint64_t copy = 0;      // numbers the public copy that this gives; 0: none is kept
+  std::optional<DifferenceHeader> difference;
 
   bool operator==(const UpdateHeader&) const = default;
 };

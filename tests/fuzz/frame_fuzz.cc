@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <deque>
 #include <vector>
 
 #include "base/check.h"
@@ -62,7 +63,10 @@ void check_promises(const FrameView& frame) {
 void run(std::span<const std::byte> input) {
   ParametersPool pool(kFuzzParameters, 1);
   FrameDecoder decoder;
-  UpdateAssembler assembler(pool);
+  std::deque<UpdateAssembler> assemblers;  // of runs with each compression
+  for (const char* compression : kFuzzCompressions) {
+    assemblers.emplace_back(pool, parse_compression(compression).value());
+  }
   while (input.size() >= kFuzzMessageHeaderBytes) {
     const std::size_t piece = std::to_integer<std::size_t>(input[0]) + 1;
     const std::size_t declared =
@@ -76,8 +80,10 @@ void run(std::span<const std::byte> input) {
     const auto frame = decoder.decode(message.slices());
     if (!frame) continue;
     check_promises(*frame);
-    const auto assembled = assembler.accept(*frame);
-    if (assembled && *assembled) check_promises(**assembled);
+    for (UpdateAssembler& assembler : assemblers) {
+      const auto assembled = assembler.accept(*frame);
+      if (assembled && *assembled) check_promises(**assembled);
+    }
   }
 }
 

@@ -3,11 +3,13 @@
 //   frame_fuzz_driver [COUNT [SEED]]
 //
 // With clang, frame_fuzz.cc alone and -fsanitize=fuzzer make a proper fuzzer.
+#include <iterator>
 #include <string>
 #include <vector>
 
 #include "base/check.h"
 #include "base/rng.h"
+#include "model/publisher.h"
 #include "tests/fuzz/frame_fuzz.h"
 #include "tests/fuzz/seeded_driver.h"
 #include "wire/frame_decoder.h"
@@ -45,23 +47,38 @@ std::vector<core::Directive> make_directives(Rng& rng) {
   return directives;
 }
 
-// A valid stream: an update in a random cut, and now and then a control frame.
-std::string make_stream(Rng& rng) {
-  std::vector<float> values(kFuzzParameters);
-  for (float& value : values) value = static_cast<float>(rng.normal());
+// The frames of an update; in a run that sends differences, of a whole one and some of these.
+std::vector<std::string> make_updates(Rng& rng, const Compression& compression) {
   const std::size_t chunk_bytes = 1 + rng.below(300);
-  const auto encoded = encode_update({Round(rng.next()), 3, copy_parameters(values)}, chunk_bytes);
+  Publisher publisher(compression, ParametersPool(kFuzzParameters, 2));
+  std::vector<float> values(kFuzzParameters);
+  Round round(rng.next() >> 1);
+  std::vector<std::string> messages;
+  for (std::uint64_t left = compression.keeps_copies() ? 1 + rng.below(4) : 1; left > 0; --left) {
+    for (float& value : values) value += static_cast<float>(rng.normal());
+    const auto forms =
+        encode_published(publisher.publish({round, 3, copy_parameters(values)}), chunk_bytes);
+    for (const EncodedFrame& frame : (forms.difference ? *forms.difference : forms.whole).frames) {
+      messages.push_back(whole(frame));
+    }
+    round = round.next();
+  }
+  return messages;
+}
+
+// A valid stream: updates in a random cut, and now and then a control frame.
+std::string make_stream(Rng& rng, const Compression& compression) {
   std::string input;
   Hello hello;
   hello.cluster_id = "fuzz";
   if (rng.below(4) == 0) append_message(input, rng, encode_frame(hello));
   if (rng.below(4) == 0) append_message(input, rng, encode_state_request({hello, Round(1)}));
   if (rng.below(4) == 0) append_message(input, rng, encode_gossip("sealed"));
-  for (const EncodedFrame& frame : encoded.frames) {
+  for (const std::string& message : make_updates(rng, compression)) {
     // Between an update's frames too: what a decoder takes, an assembler may refuse.
     if (rng.below(4) == 0) append_message(input, rng, encode_frame(make_edge(rng)));
     if (rng.below(4) == 0) append_message(input, rng, encode_frame(make_directives(rng)));
-    append_message(input, rng, whole(frame));
+    append_message(input, rng, message);
     if (rng.below(8) == 0) append_message(input, rng, encode_frame(core::NodeState{}));
   }
   if (rng.below(4) == 0) {
@@ -70,11 +87,12 @@ std::string make_stream(Rng& rng) {
   return input;
 }
 
-// The seeds are worth mutating only if, unspoilt, they give an update.
-bool gives_an_update(const std::string& input) {
+// The seeds are worth mutating only if, unspoilt, they give updates.
+bool gives_updates(const std::string& input, const Compression& compression) {
   ParametersPool pool(kFuzzParameters, 1);
   FrameDecoder decoder;
-  UpdateAssembler assembler(pool);
+  UpdateAssembler assembler(pool, compression);
+  std::size_t given = 0;
   for (std::size_t at = 0; at + kFuzzMessageHeaderBytes <= input.size();) {
     const std::size_t size = static_cast<std::uint8_t>(input[at + 1]) |
                              static_cast<std::size_t>(static_cast<std::uint8_t>(input[at + 2]))
@@ -83,15 +101,19 @@ bool gives_an_update(const std::string& input) {
     at += kFuzzMessageHeaderBytes + size;
     const auto frame = decoder.decode(std::span(&slice, 1));
     if (!frame) continue;
+    if (!frame->update && !frame->chunk) continue;
     const auto assembled = assembler.accept(*frame);
-    if (assembled && *assembled) return true;
+    if (!assembled) return false;
+    given += *assembled ? 1 : 0;
   }
-  return false;
+  return given > 0 && !assembler.in_progress();
 }
 
 std::string make_input(Rng& rng) {
-  std::string input = make_stream(rng);
-  SKIPTRAIN_CHECK(gives_an_update(input), "the seed of a stream is valid");
+  const auto compression =
+      parse_compression(kFuzzCompressions[rng.below(std::size(kFuzzCompressions))]).value();
+  std::string input = make_stream(rng, compression);
+  SKIPTRAIN_CHECK(gives_updates(input, compression), "the seed of a stream is valid");
   fuzz::mutate(input, rng);
   return input;
 }

@@ -101,6 +101,14 @@ core::RoundRules draw_rules(std::uint64_t seed) {
   return rules;
 }
 
+// From chances of its own, likewise. Half of the cases send their updates as they are.
+Compression draw_compression(std::uint64_t seed) {
+  Rng rng(derive_seed({seed, 0x7061636b}));
+  constexpr const char* kCompressions[] = {"bf16", "fp16", "int8", "top-k:0.3"};
+  if (rng.below(2) == 0) return {};
+  return parse_compression(kCompressions[rng.below(std::size(kCompressions))]).value();
+}
+
 // A barrier counts on streams that lose nothing as long as they stand, as lib/transport's do: links
 // break and nodes crash, but what is lost without a break, nobody would ever send again.
 void lose_nothing_silently(SimulationOptions& options) {
@@ -132,6 +140,7 @@ SimulationOptions draw_case(std::uint64_t seed, bool* calm) {
   options.workers = 1 + (seed % 64 == 0 ? 1 : 0);  // threads cost more than these cases
   if (!*calm) options.faults = draw_faults(draw_amounts(rng), options.topology, seed);
   options.rules = draw_rules(seed);
+  options.compression = draw_compression(seed);
   if (options.rules.mode == core::RoundMode::kBarrier) lose_nothing_silently(options);
   return options;
 }

@@ -16,7 +16,21 @@ ProtocolInvariants::ProtocolInvariants(const SimulationOptions& options, bool is
       is_calm_(is_calm && options.rules.mode != core::RoundMode::kAsync &&
                options.rules.quorum == 1.0),
       books_(options.topology.node_count()),
-      charged_(options.topology.node_count()) {}
+      charged_(options.topology.node_count()),
+      publishers_(options.topology.node_count()) {}
+
+PublishedUpdate ProtocolInvariants::publish(Position position, const ModelUpdate& update) {
+  auto& publisher = publishers_[position];
+  if (!publisher) {
+    publisher.emplace(options_.compression, ParametersPool(update.parameters->size(), 0));
+  }
+  return publisher->publish(update);
+}
+
+bool ProtocolInvariants::is_same(const ParametersPtr& a, const ParametersPtr& b) const {
+  if (a == b) return true;
+  return !options_.compression.is_none() && std::ranges::equal(a->bytes(), b->bytes());
+}
 
 void ProtocolInvariants::violated(Position position, Instant now, const std::string& what) {
   constexpr std::size_t kReported = 5;
@@ -36,6 +50,7 @@ const Device& ProtocolInvariants::device(Position position) const {
 // A new incarnation may start at any round and mix anything once more.
 void ProtocolInvariants::node_started(Position position, Instant, Incarnation) {
   books_[position] = {};
+  publishers_[position].reset();
   for (Books& books : books_) books.missed_in_a_row.erase(Simulation::id_of(position));
 }
 
@@ -52,7 +67,9 @@ void ProtocolInvariants::node_stepped(Position position, const core::Node& node,
   }
   for (const Effect& effect : effects) {
     if (const auto* send = std::get_if<core::Send>(&effect)) {
-      sent_[{node.options().id, send->update.round}].push_back(send->update.parameters);
+      const std::pair key(node.options().id, send->update.round);
+      sent_[key].push_back(publish(position, send->update).update.parameters);
+      own_.emplace(key, send->update.parameters);
     } else if (const auto* mix = std::get_if<core::Mix>(&effect)) {
       check_mix(position, node, *mix, now);
     } else if (const auto* intent = std::get_if<core::RecordEnergyIntent>(&effect)) {
@@ -89,10 +106,8 @@ void ProtocolInvariants::check_commit(Position position, const core::Commit& com
     violated(position, now, "though nothing went wrong, it missed updates or caught up");
     return;
   }
-  const auto sent = sent_.find({Simulation::id_of(position), record.round});
-  if (sent != sent_.end()) {
-    check_mean(record.round, sent->second.front(), commit.state.parameters);
-  }
+  const auto own = own_.find({Simulation::id_of(position), record.round});
+  if (own != own_.end()) check_mean(record.round, own->second, commit.state.parameters);
 }
 
 void ProtocolInvariants::check_wait(Position position, const core::RoundRecord& record,
@@ -171,6 +186,10 @@ void ProtocolInvariants::check_mix(Position position, const core::Node& node, co
     if (input.weight < 0.0) violated(position, now, "a weight is negative");
   }
   if (std::abs(sum - 1.0) > 1e-12) violated(position, now, "the weights do not sum to 1");
+  if (mix.of_updates) {
+    const auto own = std::ranges::find(mix.inputs, mix.self, &core::MixInput::from);
+    publish(position, {mix.round, 0, own->parameters});  // had it nobody to send to, it is new
+  }
   if (mix.round != node.round()) violated(position, now, "it mixes for another round than its own");
   const std::string why_not = why_not_regular(position, mix);
   if (why_not.empty()) {
@@ -196,7 +215,8 @@ std::optional<Round> ProtocolInvariants::usable_tag(Position position, NodeId fr
        sent != sent_.end() && sent->first.first == from; ++sent) {
     const Round tag = sent->first.second;
     if (!is_async() && tag > round) break;
-    const bool is_it = std::ranges::count(sent->second, parameters) > 0;
+    const bool is_it = std::ranges::any_of(
+        sent->second, [&](const ParametersPtr& one) { return is_same(one, parameters); });
     if (is_it && !books_[position].mixed.contains({from, tag})) return tag;
   }
   return std::nullopt;

@@ -2,7 +2,9 @@
 // machines do: a checker apart from the simulation that it watches.
 //
 // It is told what goes in and what comes out, and keeps its own books: which updates were sent
-// with which tag, which were mixed by whom, what energy was promised. Not thread-safe.
+// with which tag, which were mixed by whom, what energy was promised. Where updates are compressed
+// it also keeps a publisher for each node, and what is mixed must hold the same bits as what that
+// one published. Not thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -14,6 +16,7 @@
 #include <vector>
 
 #include "core/node.h"
+#include "model/publisher.h"
 #include "sim/simulation.h"
 
 namespace skiptrain::sim::testing {
@@ -67,6 +70,9 @@ class ProtocolInvariants : public Observer, public StepWatcher {
   // Why `mix` is no regular mix of its round; "" if it is one.
   std::string why_not_regular(Position position, const core::Mix& mix) const;
   bool is_catch_up(Position position, const core::Mix& mix) const;
+  // The update as the node publishes it, by a publisher of the checker's own.
+  PublishedUpdate publish(Position position, const ModelUpdate& update);
+  bool is_same(const ParametersPtr& a, const ParametersPtr& b) const;
   std::uint32_t degree(NodeId id) const;
   const Device& device(Position position) const;
 
@@ -74,8 +80,11 @@ class ProtocolInvariants : public Observer, public StepWatcher {
   bool is_calm_;
   std::vector<Books> books_;
   std::vector<WattHours> charged_;
-  // Holding the parameters keeps their addresses from being used again.
+  std::vector<std::optional<Publisher>> publishers_;
+  // As published. Holding the parameters keeps their addresses from being used again.
   std::map<std::pair<NodeId, Round>, std::vector<ParametersPtr>> sent_;
+  // The first of each, as the node itself has it.
+  std::map<std::pair<NodeId, Round>, ParametersPtr> own_;
   // By round, over the nodes that have done it: how many, and the sums of their updates and of the
   // mixes, by parameter.
   struct Sums {

@@ -44,10 +44,10 @@ ROOMS = {
     "lib/store": BASE,
     "lib/runtime": BASE,
     "lib/sim": BASE | {"runtime"},
-    "daemon/config": {"base", "core", "data", "energy"},
+    "daemon/config": {"base", "model", "core", "data", "energy"},
     "daemon/logging": {"base", "daemon/config"},
     # Its tool must start at once: neither torch nor the rooms behind the daemon.
-    "ctl": {"base", "core", "data", "proto", "daemon/config"},
+    "ctl": {"base", "model", "core", "data", "proto", "daemon/config"},
     # What is trained, for the daemon and for skiptrain-sim, a program of its own.
     "daemon/workload": {"base", "model", "data", "energy", "learn", "store", "daemon/config"},
     "ctl/sim": BASE | {"data", "energy", "learn", "store", "sim", "ctl", "daemon/config",

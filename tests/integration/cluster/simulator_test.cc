@@ -94,6 +94,21 @@ INSTANTIATE_TEST_SUITE_P(Policies, SimulatorPolicyTest,
                            return name;
                          });
 
+class SimulatorCompressionTest : public SimulatorTest,
+                                 public ::testing::WithParamInterface<const char*> {};
+
+TEST_P(SimulatorCompressionTest, EndsWithTheDaemonsParameters) {
+  expect_the_daemons_parameters({"--train", "2", "--sync", "1", "--compression", GetParam()});
+}
+
+INSTANTIATE_TEST_SUITE_P(Each, SimulatorCompressionTest,
+                         ::testing::Values("bf16", "fp16", "int8", "top-k:0.1"),
+                         [](const auto& info) {
+                           std::string name = info.param;
+                           std::erase_if(name, [](unsigned char c) { return !std::isalnum(c); });
+                           return name;
+                         });
+
 TEST_F(SimulatorTest, EndsWithTheDaemonsParametersOnCifar) {
   dataset_ = dir_ / "cifar";
   data::write_cifar10(dataset_, 12);

@@ -291,6 +291,30 @@ TEST(ConfigRefusalsTest, TopologyMustExistForThisManyNodes) {
   EXPECT_THAT(refusal(edited("\"ring\"", "\"epidemic:0\"")), HasSubstr(at(6, "cluster.topology")));
 }
 
+TEST(ConfigRefusalsTest, ExplainsWhatACompressionMustBe) {
+  for (const char* bad : {"\"int4\"", "\"top-k\"", "\"top-k:0\"", "\"top-k:2\"", "8"}) {
+    EXPECT_THAT(refusal(with(std::string("[exchange]\ncompression = ") + bad + "\n")),
+                HasSubstr("must be none, bf16, fp16, int8 or top-k:F (F above 0 to 1, as in"))
+        << bad;
+  }
+  EXPECT_THAT(refusal(with("[exchange]\nconsensus_step = 0.5\n")),
+              HasSubstr("must be left out with exchange.compression = \"none\""));
+  EXPECT_THAT(refusal(with("[exchange]\ncompression = \"int8\"\nconsensus_step = 1.5\n")),
+              HasSubstr("exchange.consensus_step = 1.5: must be a number from 0 to 1"));
+}
+
+TEST(ConfigRefusalsTest, DifferencesNeedNeighboursThatStay) {
+  const auto epidemic = [](const std::string& compression) {
+    return edited("\"ring\"", "\"epidemic:1\"") + "[exchange]\ncompression = \"" + compression +
+           "\"\n";
+  };
+  for (const char* compression : {"int8", "top-k:0.1"}) {
+    EXPECT_THAT(refusal(epidemic(compression)),
+                HasSubstr("must be none, bf16 or fp16 with cluster.topology = \"epidemic:1\""));
+  }
+  EXPECT_TRUE(parse(epidemic("bf16")).has_value());
+}
+
 // A node of a cluster whose nodes find each other.
 const std::string kLivingToml = R"([node]
 id = 7

@@ -238,6 +238,32 @@ TEST(ConfigTest, WritesTheTrainingThatItReadsBack) {
   }
 }
 
+TEST(ConfigTest, ACompressionAndItsStepSurviveARoundTrip) {
+  const Config config =
+      valid(with("[exchange]\nconsensus_step = 0.3\ncompression = \"top-k:0.10\"\n"));
+  EXPECT_EQ(config.exchange.compression.packing, Packing::kTopK);
+  EXPECT_EQ(config.exchange.compression.fraction, 0.1);
+  EXPECT_EQ(config.exchange.compression.consensus_step(), 0.3);
+  EXPECT_THAT(to_toml(config), HasSubstr("compression = \"top-k:0.1\""));
+  const auto again = parse(to_toml(config));
+  ASSERT_TRUE(again.has_value()) << again.error().message;
+  EXPECT_EQ(*again, config);
+}
+
+TEST(RunFingerprintTest, KnowsOfACompressionAndNotOfTheDefault) {
+  const auto print = [](const std::string& more) {
+    return run_fingerprint(valid(with("[exchange]\n" + more)));
+  };
+  const Fingerprint without = run_fingerprint(valid());
+  EXPECT_EQ(print("compression = \"none\"\nconsensus_step = 0.0\n"), without)
+      << "a daemon from before there was the key is of the same run";
+  EXPECT_NE(print("compression = \"int8\"\n"), without);
+  EXPECT_NE(print("compression = \"int8\"\n"), print("compression = \"bf16\"\n"));
+  EXPECT_NE(print("compression = \"top-k:0.1\"\n"), print("compression = \"top-k:0.2\"\n"));
+  EXPECT_NE(print("compression = \"int8\"\nconsensus_step = 0.5\n"),
+            print("compression = \"int8\"\n"));
+}
+
 TEST(RunFingerprintTest, IsThatOfTheSettingsHoweverTheyCameAbout) {
   EXPECT_EQ(run_fingerprint(valid(with("[train]\noptimizer = \"adam\"\n"))),
             run_fingerprint(valid(with("[train]\noptimizer = \"adam\"\nlr = 0.001\n"))));

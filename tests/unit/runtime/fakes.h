@@ -65,9 +65,12 @@ class FakeTransport final : public ports::Transport {
     return {};
   }
   void stop() override { stopped = true; }
-  void send(const std::vector<NodeId>& to, const ModelUpdate& update) override {
-    note([&] { sent.emplace_back(to, update); });
-    if (on_send) on_send(update);
+  void send(const std::vector<NodeId>& to, const PublishedUpdate& update) override {
+    note([&] {
+      sent.emplace_back(to, update.update);
+      published.push_back(update);
+    });
+    if (on_send) on_send(update.update);
   }
   void send_edge(const core::EdgeMessage& message) override {
     note([&] { edges.push_back(message); });
@@ -102,6 +105,7 @@ class FakeTransport final : public ports::Transport {
   std::atomic<bool> stopped = false;
   std::mutex mutex;
   std::vector<std::pair<std::vector<NodeId>, ModelUpdate>> sent;
+  std::vector<PublishedUpdate> published;  // of the same calls
   std::vector<std::pair<core::NodeState, bool>> announced;
   std::vector<core::EdgeMessage> edges;
   std::vector<std::pair<std::vector<NodeId>, std::vector<core::Directive>>> directives_sent;

@@ -17,8 +17,8 @@ class OutboxTest : public ::testing::Test {
       directives_before_ = transport_->directives_sent.size();
     };
   }
-  static core::Send update(std::uint64_t round) {
-    return {{NodeId(2)}, {Round(round), 1, copy_parameters(std::vector<float>{1.0f})}};
+  static SendPublished update(std::uint64_t round) {
+    return {{NodeId(2)}, ModelUpdate{Round(round), 1, copy_parameters(std::vector<float>{1.0f})}};
   }
 
   const std::shared_ptr<FakeTransport> transport_ = std::make_shared<FakeTransport>();

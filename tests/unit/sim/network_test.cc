@@ -99,6 +99,38 @@ TEST_F(NetworkTest, UpdatesOfADirectionQueueForTheBandwidth) {
   EXPECT_EQ(when.at(9), at(milliseconds(30)));
 }
 
+// As lib/transport does it: see OutgoingQueue.
+TEST_F(NetworkTest, ADifferenceIsSentWhereTheCopyBeforeItWasAndElseTheWhole) {
+  constexpr std::size_t kPacked = 100;
+  constexpr Bytes kDifference = kPacked + kMessageOverheadBytes;
+  build({});
+  const auto payload = std::make_shared<Payload>(kPacked);
+  const auto sent_for = [&](std::uint64_t copy) {
+    const Bytes before = network_->sent(0).bytes;
+    const std::vector<NodeId> to = {NodeId(1)};
+    network_->send_update(0, to,
+                          {{Round(copy), 2, std::make_shared<Parameters>(kParameters)},
+                           Packing::kInt8,
+                           payload,
+                           copy});
+    return network_->sent(0).bytes - before;
+  };
+  EXPECT_EQ(sent_for(1), kUpdateBytes) << "nothing went before it";
+  EXPECT_EQ(sent_for(2), kDifference);
+  EXPECT_EQ(sent_for(3), kDifference);
+  EXPECT_EQ(sent_for(5), kUpdateBytes) << "copy 4 was not sent here";
+  EXPECT_EQ(sent_for(6), kDifference);
+  network_->disconnect(network_->find(0, 1));
+  network_->connect(network_->find(0, 1));
+  EXPECT_EQ(sent_for(7), kUpdateBytes) << "a new stream";
+  network_->set_cut(network_->find(0, 1), true);
+  EXPECT_EQ(sent_for(8), kDifference) << "lost";
+  network_->set_cut(network_->find(0, 1), false);
+  EXPECT_EQ(sent_for(9), kUpdateBytes);
+  EXPECT_EQ(sent_for(10), kDifference);
+  EXPECT_EQ(run().size(), 3U) << "what was under way on the old stream is lost";
+}
+
 TEST_F(NetworkTest, AFullQueueDropsItsOldestUpdate) {
   NetworkOptions options;
   options.link.bandwidth_bytes_per_s = kUpdateBytes * 50.0;

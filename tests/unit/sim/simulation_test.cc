@@ -155,6 +155,27 @@ TEST(SimulationTest, ComesCloseToTheOptimum) {
   EXPECT_LT(consensus_distance(*simulation), 0.1);
 }
 
+TEST(SimulationTest, WithCompressedUpdatesTooAndTheMeanIsKept) {
+  constexpr std::size_t kBig = 4000;
+  for (const char* compression : {"none", "bf16", "fp16", "int8", "top-k:0.2"}) {
+    SimulationOptions options = small_run();
+    options.compression = parse_compression(compression).value();
+    options.total_rounds = 60;
+    options.schedule = {Policy::kSkipTrain, 2, 4};
+    TestSimulation run(options, kBig, /*is_calm=*/true);
+    run.run_to_end();
+    EXPECT_EQ(run.invariants().violations(), std::vector<std::string>()) << compression;
+    EXPECT_EQ(run.invariants().means_checked(), 60U);
+    // Of vectors of length 60 or so, which training pulls apart by its noise alone.
+    EXPECT_LT(consensus_distance(run.simulation()), 3.0) << compression;
+    const Bytes whole = 4 * 60 * (kBig * sizeof(float) + kMessageOverheadBytes);
+    const double part = static_cast<double>(run->totals(3).bytes_sent) / static_cast<double>(whole);
+    const std::map<std::string, double> expected = {
+        {"none", 1.0}, {"bf16", 0.5}, {"fp16", 0.5}, {"int8", 0.25}, {"top-k:0.2", 0.15}};
+    EXPECT_NEAR(part, expected.at(compression), 0.04) << compression;
+  }
+}
+
 TEST(SimulationTest, CountsTimeEnergyRoundsAndBytes) {
   SimulationOptions options = small_run();
   options.devices = {
@@ -313,6 +334,10 @@ TEST_F(BadOptionsTest, AreNamed) {
   options = small_run();
   options.faults.faults = {{AtTime{}, Crash{10}}};
   EXPECT_EQ(refusal(options), "fault 0, crash of node 10: nodes are numbered from 0 to 9");
+  options = small_run();
+  options.epidemic = core::EpidemicOptions{};
+  options.compression = parse_compression("int8").value();
+  EXPECT_NE(refusal(options).find("compression int8 sends differences"), std::string::npos);
   options = small_run();
   options.schedule.gamma_train = 0;
   EXPECT_NE(refusal(options), "");

@@ -89,7 +89,7 @@ TEST(EdgeMessageTest, ASlowPeerLosesUpdatesButNoEdgeMessage) {
   const auto parameters = copy_parameters(values);
   constexpr std::uint64_t kSent = 6;
   for (std::uint64_t round = 0; round < kSent; ++round) {
-    node.transport().send({NodeId(1)}, {Round(round), 2, parameters});
+    node.transport().send({NodeId(1)}, ModelUpdate{Round(round), 2, parameters});
     if (round < kMaxQueuedEdges) {
       node.transport().send_edge({NodeId(1), {true, Round(round)}, {}});
     }

@@ -56,6 +56,22 @@ TEST(HelloTest, EachMismatchHasItsReasonAndNamesBothSides) {
   }
 }
 
+// A peer from before there was compression does not mention it, and takes part if there is none.
+TEST(HelloTest, AnotherCompressionIsNamedBeforeDifferentSettings) {
+  Hello ours = hello_of(1), theirs = hello_of(2);
+  ours.compression = "int8";
+  ours.run_fingerprint = Fingerprint(1);
+  const auto goodbye = check_hello(ours, theirs);
+  ASSERT_TRUE(goodbye);
+  EXPECT_EQ(goodbye->reason, GoodbyeReason::kRun);
+  EXPECT_EQ(goodbye->detail,
+            "compression of updates: node 1 (node-1) has int8, node 2 (node-2) has none");
+  EXPECT_EQ(check_hello(theirs, ours)->detail,
+            "compression of updates: node 2 (node-2) has none, node 1 (node-1) has int8");
+  theirs.compression = "top-k:0.1";
+  EXPECT_THAT(check_hello(ours, theirs)->detail, HasSubstr("node 2 (node-2) has top-k:0.1"));
+}
+
 TEST(HelloTest, ADifferentModelIsNamedBeforeDifferentSettings) {
   Hello theirs = hello_of(2);
   theirs.run_fingerprint = Fingerprint(1);
