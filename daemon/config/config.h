@@ -177,6 +177,7 @@ struct TrainSettings {
   double clip_norm = 0.0;                  // 0: off
   bool keep_optimizer_state = false;
   int threads = 1;
+  bool fast_paths = true;
   bool operator==(const TrainSettings&) const = default;
 };
 

@@ -108,6 +108,7 @@ learn::TrainerOptions trainer_options(const Config& config, const data::ImageSha
   options.clip_norm = config.train.clip_norm;
   options.keep_optimizer_state = config.train.keep_optimizer_state;
   options.threads = static_cast<std::uint32_t>(config.train.threads);
+  options.fast_paths = config.train.fast_paths;
   options.seed = config.run.seed;
   options.node = config.node.id;
   options.mean = config.data.mean;

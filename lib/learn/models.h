@@ -2,6 +2,7 @@
 // are. LibTorch's types are only named here, so that its headers stay in .cc files.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 
 #include "learn/model_spec.h"
@@ -24,8 +25,15 @@ class Model {
   virtual torch::nn::Module& module() = 0;
 };
 
+// What a model is computed by.
+enum class Paths {
+  kPlain,  // ATen's operators, one by one
+  kFast,   // those of ops/: the same functions, whose results differ in their last bits
+};
+
 // A model of a valid spec with PyTorch's default initialisation after torch.manual_seed(seed). The
 // process's generator is left as it was found. May throw c10::Error.
-std::unique_ptr<Model> make_model(const ModelSpec& spec, std::uint64_t seed);
+std::unique_ptr<Model> make_model(const ModelSpec& spec, std::uint64_t seed,
+                                  Paths paths = Paths::kFast);
 
 }  // namespace skiptrain::learn

@@ -24,6 +24,7 @@ struct TrainerOptions {
   double clip_norm = 0.0;             // largest 2-norm of a minibatch's gradients; 0: any
   bool keep_optimizer_state = false;  // keep the optimizer's state from round to round
   std::uint32_t threads = 1;          // within an operator
+  bool fast_paths = true;             // own operators and memory; false: LibTorch's alone
   std::uint64_t seed = 1;             // of the run
   NodeId node;                        // of a TorchTrainer; a TrainerGroup is told node by node
   double mean = 0.0;                  // a pixel becomes (value / 255 - mean) / std

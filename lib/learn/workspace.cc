@@ -13,6 +13,7 @@
 #include "learn/gradient_clipping.h"
 #include "learn/loss.h"
 #include "learn/minibatch_sampler.h"
+#include "learn/ops/step_memory.h"
 #include "learn/threads.h"
 
 namespace skiptrain::learn {
@@ -48,11 +49,15 @@ tl::unexpected<Error> cancelled() {
 
 Workspace::Workspace(const TrainingSetup& setup)
     : setup_(with_threads(setup)),
-      model_(make_model(setup.options.model, setup.options.seed)),
+      model_(make_model(setup.options.model, setup.options.seed,
+                        setup.options.fast_paths ? Paths::kFast : Paths::kPlain)),
       flat_(model_->module()),
       batch_(setup.options.model.input,
              std::max<std::size_t>(setup.options.batch_size, kEvaluationBatch),
-             {setup.options.mean, setup.options.std}) {}
+             {setup.options.mean, setup.options.std}) {
+  // Here, where no worker computes yet, for LibTorch's allocator is changed the first time.
+  const StepMemory memory(setup.options.fast_paths);
+}
 
 Status Workspace::load(const Parameters& parameters, const char* what) {
   if (parameters.size() != layout().parameter_count()) {
@@ -124,6 +129,7 @@ Result<ports::TrainOutcome> Workspace::train(const ports::TrainRequest& request,
                                              ParametersPool& pool) {
   const auto begin = Clock::now();
   use_threads(setup_.options.threads);
+  const StepMemory memory(setup_.options.fast_paths);
   if (state.samples.empty()) {
     return fail(ErrorCode::kPreconditionFailed, "this node has no training samples");
   }
@@ -152,6 +158,7 @@ Result<ports::Evaluation> Workspace::evaluate(const Parameters& parameters,
                                               const std::stop_token& cancel) {
   const auto begin = Clock::now();
   use_threads(setup_.options.threads);
+  const StepMemory memory(setup_.options.fast_paths);
   const data::Dataset& test = *setup_.test;
   if (test.size() == 0) {
     return fail(ErrorCode::kPreconditionFailed, "this node has no test samples");
