@@ -197,6 +197,7 @@ struct TrainSettings {
   bool keep_optimizer_state = false;
   Precision precision = Precision::kFloat32;
   int threads = 1;
+  bool fast_paths = true;
   bool operator==(const TrainSettings&) const = default;
 };
 

@@ -110,6 +110,9 @@ void append_train(std::vector<Key<Config>>& list) {
   list.push_back(integer<Config>(
       "train.threads", [](auto& c) -> auto& { return c.train.threads; }, IntegerRange{1, 256},
       "LibTorch threads within an operator, 1 to 256"));
+  list.push_back(boolean<Config>(
+      "train.fast_paths", [](auto& c) -> auto& { return c.train.fast_paths; },
+      "own operators and memory for training steps; false: LibTorch's alone, to compare with"));
 }
 
 }  // namespace skiptrain::daemon

@@ -156,6 +156,7 @@ learn::TrainerOptions trainer_options(const Config& config, const data::ImageSha
   options.precision = config.train.precision == Precision::kBf16 ? learn::Precision::kBf16
                                                                  : learn::Precision::kFloat32;
   options.threads = static_cast<std::uint32_t>(config.train.threads);
+  options.fast_paths = config.train.fast_paths;
   options.seed = config.run.seed;
   options.node = config.node.id;
   options.mean = config.data.mean;

@@ -12,7 +12,7 @@ namespace {
 // Above this a tensor is mapped on its own. 32 MiB is the most that glibc takes.
 [[maybe_unused]] constexpr int kMapThresholdBytes = 32 << 20;
 // So much free memory may lie at the heap's end before it is handed back.
-[[maybe_unused]] constexpr int kTrimThresholdBytes = 512 << 20;
+[[maybe_unused]] constexpr int kTrimThresholdBytes = 64 << 20;
 // A heap grows by this much more than asked for; of that, only what is used becomes resident. A
 // thread's heap consists of pieces of 64 MiB, and glibc drops the last one when it is empty unless
 // that would leave less than this much room: so it never does.

@@ -1,4 +1,5 @@
-// How the process's allocator treats the large, short-lived tensors of a training step.
+// How the process's allocator treats large blocks that live shortly: updates on their way, and the
+// tensors of training without fast paths (those with have ops/step_memory.h).
 #pragma once
 
 #include <cstdint>
@@ -7,7 +8,7 @@ namespace skiptrain::learn {
 
 // By default glibc maps each large tensor anew and hands it back to the kernel when it is freed;
 // the page faults cost a fifth of a GN-LeNet step and a third of an evaluation. This keeps freed
-// memory with the process instead. The price: its resident size stays at its peak.
+// memory with the process instead. The price: up to 64 MiB at a heap's end that nobody uses.
 //
 // `workers`: how many threads compute at once. With one, all threads of the process share one heap
 // (they keep small caches of their own). With more, each worker gets a heap, kept for the next

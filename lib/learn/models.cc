@@ -9,7 +9,10 @@
 #include "learn/architecture.h"
 #include "learn/flat_module.h"
 #include "learn/guarded.h"
-#include "learn/relu_max_pool.h"
+#include "learn/ops/convolution.h"
+#include "learn/ops/linear.h"
+#include "learn/ops/norm_relu_max_pool.h"
+#include "learn/ops/relu_max_pool.h"
 #include "learn/script_model.h"
 #include "learn/seeded_generator.h"
 
@@ -19,7 +22,7 @@ namespace {
 // Named and ordered as the same model written in PyTorch: conv1, norm1, conv2, ..., fc1, fc2, ...
 class StackedModel final : public torch::nn::Module, public Model {
  public:
-  explicit StackedModel(const ModelSpec& spec) {
+  StackedModel(const ModelSpec& spec, Paths paths) : paths_(paths) {
     const Architecture architecture = architecture_of(spec);
     data::ImageShape shape = spec.input;
     for (const ConvolutionBlock& block : architecture.blocks) {
@@ -34,15 +37,7 @@ class StackedModel final : public torch::nn::Module, public Model {
   }
 
   at::Tensor forward(const at::Tensor& images) override {
-    at::Tensor x = images;
-    for (Block& block : blocks_) {
-      x = block.convolution(x).to(at::kFloat);  // ATen's GroupNorm takes one type alone
-      if (!block.norm.is_empty()) x = block.norm(x);
-      x = relu_max_pool(x);
-    }
-    x = x.flatten(1);
-    for (std::size_t i = 0; i + 1 < linear_.size(); ++i) x = linear_[i](x).relu_();
-    return linear_.back()(x);
+    return paths_ == Paths::kFast ? fast(images) : plain(images);
   }
   at::Tensor loss(const at::Tensor&, const at::Tensor&, at::Tensor&) override {
     refuse(ErrorCode::kInvalidArgument, "train.loss = \"model\" needs model.file");
@@ -58,28 +53,64 @@ class StackedModel final : public torch::nn::Module, public Model {
   struct Block {
     torch::nn::Conv2d convolution;
     torch::nn::GroupNorm norm{nullptr};
+    std::int64_t padding = 0;
   };
+
+  at::Tensor plain(const at::Tensor& images) {
+    at::Tensor x = images;
+    for (Block& block : blocks_) {
+      x = block.convolution(x).to(at::kFloat);  // ATen's GroupNorm takes one type alone
+      if (!block.norm.is_empty()) x = block.norm(x);
+      x = torch::max_pool2d(x.relu(), {2, 2});
+    }
+    x = x.flatten(1);
+    for (std::size_t i = 0; i + 1 < linear_.size(); ++i) x = linear_[i](x).relu_();
+    return linear_.back()(x);
+  }
+
+  at::Tensor fast(const at::Tensor& images) {
+    at::Tensor x = images;
+    for (Block& block : blocks_) {
+      torch::nn::Conv2dImpl& conv = *block.convolution;
+      x = convolution(x, conv.weight, conv.bias, block.padding);
+      if (block.norm.is_empty()) {
+        x = relu_max_pool(x);
+      } else {
+        torch::nn::GroupNormImpl& norm = *block.norm;
+        x = norm_relu_max_pool(x, norm.options.num_groups(), norm.weight, norm.bias,
+                               norm.options.eps());
+      }
+    }
+    x = x.flatten(1);
+    for (const torch::nn::Linear& layer : linear_) {
+      const bool is_last = &layer == &linear_.back();
+      x = linear(x, layer->weight, layer->bias, is_last ? Then::kNothing : Then::kRelu);
+    }
+    return x;
+  }
 
   void append(const ConvolutionBlock& block, const data::ImageShape& in) {
     const std::string number = std::to_string(blocks_.size() + 1);
     const auto options =
         torch::nn::Conv2dOptions(in.channels, block.channels, kKernel).padding(block.padding);
-    blocks_.push_back({register_module("conv" + number, torch::nn::Conv2d(options))});
+    blocks_.push_back({register_module("conv" + number, torch::nn::Conv2d(options)),
+                       torch::nn::GroupNorm(nullptr), block.padding});
     if (block.groups == 0) return;
     blocks_.back().norm =
         register_module("norm" + number, torch::nn::GroupNorm(block.groups, block.channels));
   }
 
+  const Paths paths_;
   std::vector<Block> blocks_;
   std::vector<torch::nn::Linear> linear_;
 };
 
 }  // namespace
 
-std::unique_ptr<Model> make_model(const ModelSpec& spec, std::uint64_t seed) {
-  if (spec.file) return make_script_model(*spec.file, spec);
+std::unique_ptr<Model> make_model(const ModelSpec& spec, std::uint64_t seed, Paths paths) {
+  if (spec.file) return make_script_model(*spec.file, spec, paths);
   const SeededGenerator seeded(seed);
-  return std::make_unique<StackedModel>(spec);
+  return std::make_unique<StackedModel>(spec, paths);
 }
 
 namespace {

@@ -38,9 +38,16 @@ class Model {
   virtual void settle() = 0;
 };
 
+// What a model is computed by.
+enum class Paths {
+  kPlain,  // ATen's operators, one by one
+  kFast,   // those of ops/: the same functions, whose results differ in their last bits
+};
+
 // A model of a valid spec: that of its file, or else a reference model with PyTorch's default
 // initialisation after torch.manual_seed(seed). The process's generator is left as it was found.
 // May throw c10::Error, and Refusal for what is wrong with a file.
-std::unique_ptr<Model> make_model(const ModelSpec& spec, std::uint64_t seed);
+std::unique_ptr<Model> make_model(const ModelSpec& spec, std::uint64_t seed,
+                                  Paths paths = Paths::kFast);
 
 }  // namespace skiptrain::learn

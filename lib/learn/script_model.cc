@@ -15,6 +15,7 @@
 #include <torch/script.h>
 
 #include "learn/guarded.h"
+#include "learn/ops/graph.h"
 #include "learn/script_error.h"
 #include "learn/seeded_generator.h"
 
@@ -92,12 +93,12 @@ struct Prepared {
   bool draws = false;  // a pass draws at random
 };
 
-// What is done once to every module that was loaded to be trained. Its graph may be rewritten here:
-// the same function, other operators.
-Prepared prepare(torch::jit::Module& module, const std::string& path) {
+// What is done once to every module that was loaded to be trained.
+Prepared prepare(torch::jit::Module& module, const std::string& path, Paths paths) {
   if (!module.find_method("forward")) {
     refuse(ErrorCode::kInvalidArgument, "model.file " + path + ": it has no method forward");
   }
+  if (paths == Paths::kFast) optimize_graph(module);
   const auto graph = module.get_method("forward").graph()->copy();
   torch::jit::Inline(*graph);
   return {.draws = draws(*graph->block())};
@@ -125,11 +126,11 @@ void find_slots(const torch::jit::Module& module, const std::string& prefix,
 
 class ScriptModel final : public Model {
  public:
-  ScriptModel(const ScriptFile& file, const ModelSpec& spec)
+  ScriptModel(const ScriptFile& file, const ModelSpec& spec, Paths paths)
       : path_(file.path),
         is_table_(spec.input.channels == 1 && spec.input.height == 1),
         module_(load_script(file)),
-        draws_(prepare(module_, path_).draws) {
+        draws_(prepare(module_, path_, paths).draws) {
     find_slots(module_, "", slots_);
   }
 
@@ -245,8 +246,9 @@ torch::jit::Module load_script(const ScriptFile& file) {
   return *std::move(module);
 }
 
-std::unique_ptr<Model> make_script_model(const ScriptFile& file, const ModelSpec& spec) {
-  return std::make_unique<ScriptModel>(file, spec);
+std::unique_ptr<Model> make_script_model(const ScriptFile& file, const ModelSpec& spec,
+                                         Paths paths) {
+  return std::make_unique<ScriptModel>(file, spec, paths);
 }
 
 }  // namespace skiptrain::learn

@@ -7,8 +7,9 @@
 //
 // LibTorch's executor would first watch a module for some passes, then rewrite its graph and
 // differentiate parts of it by other formulas; a daemon that was restarted would do so again, and
-// its bits would differ. Here the graph runs as it was written, with the same kernels and the same
-// autograd as in Python.
+// its bits would differ. Here the graph runs as it was written: on plain paths with the same
+// kernels and the same autograd as in Python, on fast ones with those of ops/ where it has a place
+// for them (ops/graph.h).
 #pragma once
 
 #include <memory>
@@ -24,6 +25,7 @@ namespace skiptrain::learn {
 torch::jit::Module load_script(const ScriptFile& file);
 
 // Likewise; and kInvalidArgument: it has no forward.
-std::unique_ptr<Model> make_script_model(const ScriptFile& file, const ModelSpec& spec);
+std::unique_ptr<Model> make_script_model(const ScriptFile& file, const ModelSpec& spec,
+                                         Paths paths);
 
 }  // namespace skiptrain::learn

@@ -32,6 +32,7 @@ struct TrainerOptions {
   bool keep_optimizer_state = false;  // keep the optimizer's state from round to round
   Precision precision = Precision::kFloat32;
   std::uint32_t threads = 1;  // within an operator
+  bool fast_paths = true;     // own operators and memory; false: LibTorch's alone
   std::uint64_t seed = 1;     // of the run
   NodeId node;                // of a TorchTrainer; a TrainerGroup is told node by node
   // A pixel becomes (value / 255 - mean) / std; one number for all channels, or one for each.

@@ -17,6 +17,7 @@
 #include "learn/loss.h"
 #include "learn/metrics.h"
 #include "learn/minibatch_sampler.h"
+#include "learn/ops/step_memory.h"
 #include "learn/rehearsal.h"
 #include "learn/threads.h"
 
@@ -45,6 +46,12 @@ std::uint32_t target_width(const TrainerOptions& options) {
   return takes_classes(options.loss) ? 0 : options.model.outputs;
 }
 
+// Ours are float32 alone.
+Paths paths_of(const TrainerOptions& options) {
+  return options.fast_paths && options.precision == Precision::kFloat32 ? Paths::kFast
+                                                                        : Paths::kPlain;
+}
+
 // LibTorch's settings belong to the thread that computes, which need not be the one that came last.
 const TrainingSetup& with_threads(const TrainingSetup& setup) {
   use_threads(setup.options.threads);
@@ -69,13 +76,15 @@ tl::unexpected<Error> cancelled() {
 
 Workspace::Workspace(const TrainingSetup& setup)
     : setup_(with_threads(setup)),
-      model_(make_model(setup.options.model, setup.options.seed)),
+      model_(make_model(setup.options.model, setup.options.seed, paths_of(setup.options))),
       flat_(model_->state(), setup.options.model.frozen),
       batch_(setup.options.model.input,
              std::max<std::size_t>(setup.options.batch_size, kEvaluationBatch),
              {setup.options.mean, setup.options.std}, target_width(setup.options)),
       augmentation_(setup.options.augmentation, setup.options.model.input, padding_values(setup)) {
   model_->keep_in_evaluation(flat_.frozen_modules());
+  // Here, where no worker computes yet, for LibTorch's allocator is changed the first time.
+  const StepMemory memory(setup.options.fast_paths);
 }
 
 void Workspace::begin_with(const NamedParameters& initial, const std::string& source) {
@@ -180,6 +189,7 @@ Result<ports::TrainOutcome> Workspace::train(const ports::TrainRequest& request,
                                              ParametersPool& pool) {
   const auto begin = Clock::now();
   use_threads(setup_.options.threads);
+  const StepMemory memory(setup_.options.fast_paths);
   if (state.samples.empty()) {
     return fail(ErrorCode::kPreconditionFailed, "this node has no training samples");
   }
@@ -208,6 +218,7 @@ Result<ports::Evaluation> Workspace::evaluate(const Parameters& parameters,
                                               const std::stop_token& cancel) {
   const auto begin = Clock::now();
   use_threads(setup_.options.threads);
+  const StepMemory memory(setup_.options.fast_paths);
   const data::Dataset& test = *setup_.test;
   if (test.size() == 0) {
     return fail(ErrorCode::kPreconditionFailed, "this node has no test samples");

@@ -39,7 +39,8 @@ ROOMS = {
     "lib/transport": BASE | {"wire"},
     "lib/discovery": BASE | {"wire"},
     "lib/data": {"base"},
-    "lib/learn": BASE | {"data"},
+    "lib/learn/ops": {"base"},
+    "lib/learn": BASE | {"data", "learn/ops"},
     "lib/energy": BASE,
     "lib/store": BASE,
     "lib/runtime": BASE,
@@ -58,7 +59,7 @@ ROOMS = {
 
 # (what, pattern of the included name, where it may stand)
 HEAVY = [
-    ("torch", r"(torch|ATen|c10)/", r"lib/learn/\w+\.cc$|tests/(unit/learn|integration|bench)/"),
+    ("torch", r"(torch|ATen|c10)/", r"lib/learn/(ops/)?\w+\.cc$|tests/(unit/learn|integration|bench)/"),
     ("gRPC", r"(grpc|grpcpp)/|.*\.grpc\.pb\.h$",
      r"lib/transport/|daemon/control_\w+\.(h|cc)$|ctl/"
      r"|tests/(unit/(transport|daemon|ctl)|integration|bench|fuzz)/"),
@@ -106,7 +107,8 @@ def room_of_include(name):
         return "proto"
     if name.startswith(("daemon/", "ctl/", "tests/")):
         return room_of(name) or "tests"
-    return name.split("/")[0]
+    room = room_of("lib/" + name)
+    return own_name(room) if room else name.split("/")[0]
 
 
 def own_name(room):

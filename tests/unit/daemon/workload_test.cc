@@ -75,6 +75,11 @@ TEST(TrainerOptionsTest, AdamWDecaysByItsOwnDefault) {
   EXPECT_EQ(options.clip_norm, 2.5);
 }
 
+TEST(TrainerOptionsTest, FastPathsCanBeSwitchedOff) {
+  EXPECT_TRUE(options_of("").fast_paths);
+  EXPECT_FALSE(options_of("fast_paths = false\n").fast_paths);
+}
+
 // The run of the fixture has 80 rounds.
 TEST(TrainerOptionsTest, TheCosineFallsOverTheRunsRounds) {
   const auto options = options_of("lr_schedule = \"cosine\"\nlr_floor = 0.5\n");

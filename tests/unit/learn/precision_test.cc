@@ -61,7 +61,7 @@ TEST(PrecisionTest, GradientsOfALoweredPassAreFloat32AndClose) {
 TEST(PrecisionTest, EveryModelRunsLoweredAndGivesNearlyTheSame) {
   for (const char* name : {"gn-lenet", "femnist-cnn", "lenet5", "mlp"}) {
     torch::manual_seed(3);
-    const auto model = make_model({.name = name}, 1);
+    const auto model = make_model({.name = name}, 1, Paths::kPlain);
     const at::Tensor images = at::randn({4, 1, 28, 28});
     const auto output = [&](Precision precision) {
       const PrecisionScope scope(precision);

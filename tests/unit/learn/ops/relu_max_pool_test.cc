@@ -1,5 +1,5 @@
 // The fused operator against ATen's two, bit for bit.
-#include "learn/relu_max_pool.h"
+#include "learn/ops/relu_max_pool.h"
 
 #include <array>
 #include <cmath>
@@ -17,7 +17,7 @@ bool same(const at::Tensor& a, const at::Tensor& b) {
   return a.sizes() == b.sizes() && at::allclose(a, b, /*rtol=*/0, /*atol=*/0, /*equal_nan=*/true);
 }
 
-void expect_agrees_with_aten(const at::Tensor& values) {
+void expect_agrees_in_this_layout(const at::Tensor& values) {
   const at::Tensor ours = values.clone().requires_grad_();
   const at::Tensor theirs = values.clone().requires_grad_();
   const at::Tensor our_output = relu_max_pool(ours);
@@ -31,6 +31,12 @@ void expect_agrees_with_aten(const at::Tensor& values) {
   EXPECT_TRUE(same(ours.grad(), theirs.grad()));
   const torch::NoGradGuard no_grad;
   EXPECT_TRUE(same(relu_max_pool(values), their_output.detach()));
+}
+
+// Both layouts have kernels of their own.
+void expect_agrees_with_aten(const at::Tensor& values) {
+  expect_agrees_in_this_layout(values);
+  expect_agrees_in_this_layout(values.contiguous(at::MemoryFormat::ChannelsLast));
 }
 
 TEST(ReluMaxPoolTest, AgreesWithAtenOnAllSizes) {

@@ -1,4 +1,4 @@
-#include "learn/relu_max_pool_kernels.h"
+#include "learn/ops/relu_max_pool_kernels.h"
 
 #include <algorithm>
 #include <cmath>
