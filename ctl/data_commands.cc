@@ -163,6 +163,7 @@ struct PartitionFlags {
   DealOptions options;
   std::string partition = "iid";
   std::string output;
+  bool preview = false;  // always given
 };
 
 std::string spread_text(const std::vector<double>& values) {
@@ -275,7 +276,9 @@ void add_partition(CLI::App& data, Selection& selection) {
       "How many samples of each class every node would get; nothing is written but "
       "the picture");
   auto flags = std::make_shared<PartitionFlags>();
-  command->add_flag("--preview", "Show what would be dealt: the only thing that this does")
+  command
+      ->add_flag("--preview", flags->preview,
+                 "Show what would be dealt: the only thing that this does")
       ->required();
   command->add_option("DATA", flags->options.data, "A folder with a data set")->required();
   command->add_option("--nodes", flags->options.nodes, "1 to 4096")->required();
