@@ -1,5 +1,6 @@
 // `data inspect` and `data partition`: their tables, JSON, pictures and exit codes. No daemon is
 // asked.
+#include <cmath>
 #include <fstream>
 #include <iterator>
 
@@ -105,6 +106,23 @@ TEST_F(DataCommandsTest, InspectsSingleFilesOfEveryFormat) {
   EXPECT_THAT(json(path("a.png"))["parts"][0]["shape"], ElementsAre(1, 4, 5));
   EXPECT_THAT(json(write("a.jpg", data::jpeg_bytes(5, 4, 3, 9)))["parts"][0]["shape"],
               ElementsAre(3, 4, 5));
+}
+
+TEST_F(DataCommandsTest, InspectsNumbersInPlaceOfClasses) {
+  data::write_zip(path("a.npz"), {{"x_train.npy", data::npy_floats("(2, 2)", {1, 2, 3, 4})},
+                                  {"y_train.npy", data::npy_floats("(2, 3)", {0, 1, 2, 3, 4, 5})}});
+  const auto part = skipctl({"data", "inspect", path("a.npz"), "-o", "json"}).json()["parts"][0];
+  EXPECT_EQ(part["name"], "train");
+  EXPECT_EQ(part["count"], 2);
+  EXPECT_EQ(part["targets"], 3);
+  EXPECT_EQ(part["classes"], nullptr);
+  const Invocation ran = skipctl({"data", "inspect", path("a.npz")});
+  EXPECT_THAT(ran.out, HasSubstr("3.0000  4.0000  -> 3.0000  4.0000  5.0000\n"));
+  data::write_zip(path("b.npz"), {{"x_train.npy", data::npy_floats("(1, 2)", {1, NAN})},
+                                  {"y_train.npy", data::npy_floats("(1,)", {0})}});
+  const Invocation refused = skipctl({"data", "inspect", path("b.npz")});
+  EXPECT_EQ(refused.exit, ExitCode::kError);
+  EXPECT_THAT(refused.err, HasSubstr("row 0: value 1 is nan: must be a finite number"));
 }
 
 TEST_F(DataCommandsTest, DrawsSamplesInTheTerminalAndInAFile) {
