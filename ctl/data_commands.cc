@@ -52,6 +52,7 @@ Json json_of(const Inspection& inspection) {
       }
     }
     const data::ImageShape& shape = part.samples.shape;
+    const std::uint32_t width = part.samples.target_width;
     parts.push_back(
         {{"name", part.name},
          {"count", part.count},
@@ -59,6 +60,7 @@ Json json_of(const Inspection& inspection) {
          {"dtype", part.dtype},
          {"classes", part.has_labels ? Json(part.histogram.size()) : Json()},
          {"labels", std::move(labels)},
+         {"targets", width > 0 ? Json(width) : Json()},
          {"users", part.users > 0 ? Json(part.users) : Json()}});
   }
   return {{"path", inspection.path},
@@ -94,7 +96,11 @@ void print_values(const data::Dataset& samples, Screen& screen) {
                  << (samples.holds_floats() ? fixed(samples.float_sample(i)[k], 4)
                                             : std::to_string(samples.sample(i)[k]));
     }
-    screen.out << (count > kShownValues ? "  ...\n" : "\n");
+    screen.out << (count > kShownValues ? "  ..." : "");
+    for (std::size_t k = 0; k < std::min<std::size_t>(samples.target_width, kShownValues); ++k) {
+      screen.out << (k > 0 ? "  " : "  -> ") << fixed(samples.target(i)[k], 4);
+    }
+    screen.out << (samples.target_width > kShownValues ? "  ...\n" : "\n");
   }
 }
 
@@ -113,6 +119,9 @@ void print(const Inspection& inspection, Screen& screen) {
          {"dtype", part.dtype}});
     if (part.has_labels) {
       print_fields(screen, {{"classes", std::to_string(part.histogram.size())}});
+    }
+    if (part.samples.has_targets()) {
+      print_fields(screen, {{"targets", std::to_string(part.samples.target_width)}});
     }
     if (part.users > 0) print_fields(screen, {{"users", std::to_string(part.users)}});
     if (part.has_labels) print_histogram(part, screen);
@@ -163,6 +172,7 @@ struct PartitionFlags {
   DealOptions options;
   std::string partition = "iid";
   std::string output;
+  bool preview = false;  // always given
 };
 
 std::string spread_text(const std::vector<double>& values) {
@@ -275,7 +285,9 @@ void add_partition(CLI::App& data, Selection& selection) {
       "How many samples of each class every node would get; nothing is written but "
       "the picture");
   auto flags = std::make_shared<PartitionFlags>();
-  command->add_flag("--preview", "Show what would be dealt: the only thing that this does")
+  command
+      ->add_flag("--preview", flags->preview,
+                 "Show what would be dealt: the only thing that this does")
       ->required();
   command->add_option("DATA", flags->options.data, "A folder with a data set")->required();
   command->add_option("--nodes", flags->options.nodes, "1 to 4096")->required();

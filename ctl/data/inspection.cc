@@ -52,6 +52,16 @@ Status add_part(Inspection& inspection, const std::string& name, const InspectOp
   InspectedPart part;
   part.name = name;
   auto samples = load(looking(part, options));
+  if (!samples && samples.error().code == ErrorCode::kInvalidArgument) {
+    // What are no classes may be numbers to be learned. If they are none either, the first refusal
+    // says more; but not if one of them is NaN.
+    InspectedPart of_values{.name = name, .has_labels = false};
+    data::LoadOptions values = looking(of_values, options);
+    values.targets = data::TargetKind::kValues;
+    auto read = load(values);
+    if (read) part = std::move(of_values);
+    if (read || read.error().code == ErrorCode::kNumeric) samples = std::move(read);
+  }
   if (!samples) return tl::unexpected(samples.error());
   part.samples = *std::move(samples);
   part.dtype = dtype_name(part.samples);

@@ -23,7 +23,7 @@ struct InspectedPart {
   std::string name;   // "train", "test", or what it is of a single file
   std::string dtype;  // of the values, as they lie in the file: "uint8", "float32"
   std::uint64_t count = 0;
-  bool has_labels = true;
+  bool has_labels = true;  // false of samples with numbers in their place, or with neither
   bool has_values = true;  // false of a file of labels alone
   std::uint64_t users = 0;
   std::map<data::Label, std::uint64_t> histogram;  // samples of each class that occurs

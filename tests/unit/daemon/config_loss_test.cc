@@ -29,6 +29,8 @@ std::string table_run(const std::string& data, const std::string& loss) {
 TEST(ConfigLossTest, ALossOnNumbersNeedsSuchData) {
   EXPECT_TRUE(parse(table_run("target_columns = [\"y\", \"z\"]\n", "mean-squared-error")));
   EXPECT_TRUE(parse(table_run("partition = \"all\"\n", "binary-cross-entropy")));
+  EXPECT_THAT(refusal(table_run("partition = \"users\"\n", "mean-squared-error")),
+              HasSubstr("data.partition = \"users\": must be another with data.format = \"csv\""));
   EXPECT_THAT(
       refusal(table_run("partition = \"shards:2\"\n", "mean-squared-error")),
       HasSubstr("data.partition = \"shards:2\": must be iid or all, since with train.loss = "
@@ -36,7 +38,7 @@ TEST(ConfigLossTest, ALossOnNumbersNeedsSuchData) {
   EXPECT_THAT(refusal(with("[train]\nloss = \"mean-squared-error\"\n")),
               HasSubstr(std::string(kFile) +
                         ":27: train.loss = \"mean-squared-error\": needs data.format = \"npy\", "
-                        "\"npz\" or \"csv\", since files of format idx hold classes"));
+                        "\"npz\", \"torch\" or \"csv\", since files of format idx hold classes"));
   EXPECT_THAT(refusal(table_run("target_columns = [\"y\"]\n", "cross-entropy")),
               HasSubstr("]: must be left out with train.loss = "
                         "\"cross-entropy\", which learns the class in data.label_column"));
@@ -47,6 +49,17 @@ TEST(ConfigLossTest, ALossOnNumbersNeedsSuchData) {
               HasSubstr("round.evaluate_top_k = 3: must be left out with train.loss"));
   EXPECT_THAT(refusal(with("target_columns = [\"y\"]\n[train]\nloss = \"mean-squared-error\"\n")),
               HasSubstr("must be left out with data.format = \"idx\"; it is for csv"));
+}
+
+TEST(ConfigLossTest, NumbersMayBeHeldOutAndComeFromTorch) {
+  const std::size_t files = kValidToml.find("train_images");
+  const std::string text = kValidToml.substr(0, files) +
+                           "format = \"torch\"\ntrain_file = \"a\"\nheld_out = 0.25\n"
+                           "[train]\nloss = \"mean-squared-error\"\n";
+  const auto config = parse(text);
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(config->data.held_out, 0.25);
+  EXPECT_EQ(config->train.loss, Loss::kMeanSquaredError);
 }
 
 TEST(ConfigLossTest, RefusesWhatIsNone) {

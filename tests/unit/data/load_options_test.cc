@@ -71,6 +71,33 @@ TEST(HeldOutTest, TheLimitIsOfTheRest) {
   EXPECT_EQ(test->size(), 50u);
 }
 
+TEST(HeldOutTest, OfSamplesWithoutClassesAnyMayBe) {
+  constexpr std::uint64_t kRows = 100;
+  const auto held_out =
+      chosen_rows(kRows, {.seat = {.seed = 3}, .held_out = 0.1, .wants_held_out = true});
+  ASSERT_TRUE(held_out) << held_out.error().message;
+  EXPECT_EQ(held_out->size(), 10u);
+  EXPECT_EQ(*held_out, held_out_rows(kRows, 0.1, 3));
+  EXPECT_THAT(*held_out, Not(held_out_rows(kRows, 0.1, 4)));
+  std::multiset<std::uint32_t> seen(held_out->begin(), held_out->end());
+  for (std::uint32_t position = 0; position < 4; ++position) {
+    const auto share =
+        chosen_rows(kRows, {.partition = Iid{}, .seat = {position, 4, 3}, .held_out = 0.1});
+    ASSERT_TRUE(share) << share.error().message;
+    EXPECT_TRUE(std::ranges::is_sorted(*share));
+    seen.insert(share->begin(), share->end());
+  }
+  EXPECT_EQ(seen.size(), 100u);
+  EXPECT_EQ(std::set<std::uint32_t>(seen.begin(), seen.end()).size(), 100u);
+  const auto few = chosen_rows(kRows, {.limit = 7, .held_out = 0.5});
+  ASSERT_TRUE(few) << few.error().message;
+  EXPECT_EQ(few->size(), 7u);
+  EXPECT_FALSE(chosen_rows(std::uint64_t{5}, {.held_out = 0.1})) << "none to test on";
+  const auto by_user = chosen_rows(kRows, {.partition = Users{}, .held_out = 0.1});
+  ASSERT_FALSE(by_user);
+  EXPECT_THAT(by_user.error().message, HasSubstr("do not say who made which sample"));
+}
+
 TEST(HeldOutTest, RefusesToLeaveNothing) {
   const std::vector<Label> labels(5);
   const auto none = chosen_rows(labels, {.held_out = 0.1});
@@ -106,6 +133,7 @@ TEST(ChosenRowsTest, AChooserIsAskedAlone) {
     return std::vector<std::uint32_t>{static_cast<std::uint32_t>(rows.count - 1)};
   };
   EXPECT_THAT(*chosen_rows(std::vector<Label>(9), options), ElementsAre(8));
+  EXPECT_THAT(*chosen_rows(std::uint64_t{7}, options), ElementsAre(6)) << "without classes";
 }
 
 }  // namespace

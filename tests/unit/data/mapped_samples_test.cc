@@ -69,6 +69,29 @@ TEST_F(MappedSamplesTest, LittleEndianFloatsAndBytesStayInTheArray) {
   EXPECT_FALSE(bytes->holds_floats());
 }
 
+TEST_F(MappedSamplesTest, TargetsLieBesideFeaturesThatStay) {
+  std::vector<float> values;
+  std::vector<float> targets;
+  for (int i = 0; i < 60; ++i) {
+    const auto number = static_cast<float>(i);
+    values.insert(values.end(), {number, 0});
+    targets.insert(targets.end(), {2 * number, -number, 1});
+  }
+  const auto share = load_npy(
+      write("x.npy", npy_floats("(60, 2)", values)), write("y.npy", npy_floats("(60, 3)", targets)),
+      {.partition = Iid{}, .seat = {1, 3, 4}, .targets = TargetKind::kValues, .held_out = 0.5});
+  ASSERT_TRUE(share) << share.error().message;
+  EXPECT_TRUE(share->validate());
+  ASSERT_EQ(share->size(), 10u);
+  EXPECT_TRUE(share->holds_floats());
+  EXPECT_EQ(share->byte_count(), 10 * (sizeof(void*) + 3 * sizeof(float)));
+  for (std::size_t i = 0; i < share->size(); ++i) {
+    const float number = share->float_sample(i)[0];
+    EXPECT_EQ(share->target(i)[0], 2 * number);
+    EXPECT_EQ(share->target(i)[1], -number);
+  }
+}
+
 TEST_F(MappedSamplesTest, WhatCannotBeReadInPlaceIsConverted) {
   const auto doubles = npy(npy_file(npy_header("<f8", "(2, 1)"), little_endian<double>({1, 2})), 2);
   const auto big_endian =

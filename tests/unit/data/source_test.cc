@@ -11,6 +11,7 @@
 namespace skiptrain::data {
 namespace {
 
+using ::testing::Each;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
@@ -199,6 +200,37 @@ TEST_F(SourceTest, LearnsOtherColumnsThanTheLabel) {
   const auto set = load(csv, Part::kTest, {.targets = TargetKind::kValues});
   ASSERT_TRUE(set) << set.error().message;
   EXPECT_EQ(set->targets, std::vector<float>{7});
+}
+
+TEST_F(SourceTest, HeldOutRowsOfATableKeepTheirNumbers) {
+  std::string text = "a,y,z\n";
+  for (int i = 0; i < 40; ++i) {
+    text += std::to_string(i) + "," + std::to_string(2 * i) + ".5," + std::to_string(-i) + "\n";
+  }
+  write("t.csv", ByteString(text.begin(), text.end()));
+  const Source source{.format = Format::kCsv,
+                      .train_file = path("t.csv"),
+                      .target_columns = {"z", "y"},
+                      .held_out = 0.2};
+  std::vector<int> seen(40);
+  for (std::uint32_t position = 0; position < 2; ++position) {
+    const auto parts = load_parts(
+        source, {.partition = Iid{}, .seat = {position, 2, 6}, .targets = TargetKind::kValues});
+    ASSERT_TRUE(parts) << parts.error().message;
+    EXPECT_EQ(parts->train.size(), 16u);
+    EXPECT_EQ(parts->test.size(), 8u);
+    for (const Dataset* set : {&parts->train, &parts->test}) {
+      EXPECT_TRUE(set->validate());
+      if (set == &parts->test && position > 0) continue;  // it is the same on all nodes
+      for (std::size_t i = 0; i < set->size(); ++i) {
+        const float number = set->float_sample(i)[0];
+        EXPECT_EQ(set->target(i)[0], -number);
+        EXPECT_EQ(set->target(i)[1], 2 * number + 0.5f);
+        ++seen[static_cast<std::size_t>(number)];
+      }
+    }
+  }
+  EXPECT_THAT(seen, Each(1));
 }
 
 TEST_F(SourceTest, OfFormatsWithClassesAloneNumbersAreRefused) {

@@ -13,6 +13,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
+using ::testing::UnorderedElementsAre;
 
 const ByteString kX = {1, 2, 3, 4, 5, 6};
 const ByteString kY = little_endian<std::int64_t>({2, 0, 1});
@@ -91,6 +92,34 @@ TEST_F(TorchReaderTest, LoadsADataSet) {
   EXPECT_EQ(missing.error().code, ErrorCode::kNotFound);
   EXPECT_THAT(missing.error().message,
               HasSubstr("there is no tensor \"images\"; it holds \"x_train\", \"y_train\""));
+}
+
+TEST_F(TorchReaderTest, TensorsOfNumbersAreTargets) {
+  std::string pickle(kPickleOfTuple);
+  pickle.replace(pickle.find("LongStorage"), 4, "Float");
+  const std::string file = saved(
+      pickle, {little_endian<float>({.5, 1, 1.5, 2, 2.5, 3}), little_endian<float>({-1, .25, 8})});
+  LoadOptions options{.partition = Iid{}, .seat = {0, 2, 1}, .targets = TargetKind::kValues};
+  std::vector<float> seen;
+  for (options.seat.position = 0; options.seat.position < 2; ++options.seat.position) {
+    const auto share = load_torch({file, "0", "1"}, options);
+    ASSERT_TRUE(share) << share.error().message;
+    EXPECT_TRUE(share->validate());
+    EXPECT_EQ(share->target_width, 1u);
+    for (std::size_t i = 0; i < share->size(); ++i) {
+      const float target = share->target(i)[0];
+      EXPECT_EQ(share->float_sample(i)[0], target == -1 ? .5 : target == 8 ? 2.5 : 1.5);
+      seen.push_back(target);
+    }
+  }
+  EXPECT_THAT(seen, UnorderedElementsAre(-1, .25, 8));
+  options.targets = TargetKind::kFractions;
+  options.partition = AllSamples{};
+  const auto refused = load_torch({file, "0", "1"}, options);
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message,
+              StartsWith(file + ": 1: row 0: column 0: target -1.000000: must be from 0 to 1"));
+  EXPECT_FALSE(load_torch({file, "0", "1"})) << "no classes";
 }
 
 TEST_F(TorchReaderTest, RunsNoCode) {

@@ -1,6 +1,8 @@
 // Training on numbers in place of classes: a model learns them, and data that do not suit the loss
 // are refused.
 #include <cmath>
+#include <memory>
+#include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -91,6 +93,47 @@ TEST(ValueTargetsTest, SidesOfPlanesAreToldByBinaryCrossEntropy) {
 }
 
 // Of a model of zeros whose bias is that of class 1, by way of a trainer.
+TEST(ValueTargetsTest, FeaturesMayLieElsewhere) {
+  TrainerOptions options = options_of(LossKind::kMeanSquaredError);
+  options.local_steps = 20;
+  const data::Dataset whole = plane(60, 1);
+  const auto elsewhere = std::make_shared<const std::vector<float>>(whole.features);
+  data::Dataset mapped = whole;
+  mapped.features.clear();
+  mapped.mapped.are_floats = true;
+  mapped.mapped.owners = {elsewhere};
+  for (std::size_t i = 0; i < whole.size(); ++i) {
+    mapped.mapped.rows.push_back(elsewhere->data() + 3 * i);
+  }
+  const ports::Evaluation expected = learned(options, whole, whole);
+  const ports::Evaluation after = learned(options, mapped, mapped);
+  EXPECT_GT(after.loss, 0);
+  EXPECT_EQ(after.loss, expected.loss);
+}
+
+// The target is the brightness of the left pixel; of a mirrored image, it is on the right.
+TEST(ValueTargetsTest, ImagesMayBeMirroredAndNormalizedByChannel) {
+  data::Dataset set;
+  set.shape = {2, 1, 2};
+  set.target_width = 1;
+  for (int i = 0; i < 64; ++i) {
+    const auto other = static_cast<std::uint8_t>((37 * i + 11) % 256);
+    set.pixels.insert(set.pixels.end(), {static_cast<std::uint8_t>(4 * i), other, 51, 51});
+    set.targets.push_back(static_cast<float>(4 * i) / 255);
+  }
+  TrainerOptions options = options_of(LossKind::kMeanSquaredError);
+  options.model.input = set.shape;
+  options.model.outputs = 1;
+  options.local_steps = 1000;
+  options.mean = {0.0, 0.2};
+  options.std = {1.0, 0.5};
+  const ports::Evaluation plain = learned(options, set, set);
+  EXPECT_LT(plain.loss, 1e-3) << "the target is a feature, and the second channel is 0";
+  options.augmentation.flip = true;
+  const ports::Evaluation mirrored = learned(options, set, set);
+  EXPECT_GT(mirrored.loss, 10 * plain.loss) << "half of the images show it on the other side";
+}
+
 TEST(ValueTargetsTest, OfClassesEachIsCounted) {
   data::Dataset classes;
   classes.shape = {1, 1, 3};
