@@ -22,7 +22,7 @@
 // had nobody to send to), for a difference over many rounds tells little. Copies are kept in memory
 // alone: a node that restarts, and a link that is made anew, begin with a whole copy.
 //
-// Not thread-safe. Holds one copy of the model, and with top-k 8 bytes for each parameter to work in.
+// Not thread-safe. Holds one copy of the model, and for top-k 8 bytes a parameter to work in.
 #pragma once
 
 #include <cstdint>

@@ -138,20 +138,20 @@ bool Network::is_unreliable(const LinkOptions& link) const {
          agenda_.now() < unreliable_until_;
 }
 
-// Updates that may go as a difference are counted as they are sent: only then is it known.
-Bytes Network::begin_sending(Direction& direction, const Parcel& parcel) {
+// Updates that may go as a difference are counted here, where it is known.
+Bytes Network::bytes_on(Direction& direction, const Parcel& parcel) {
   if (parcel.copy == 0) return parcel.bytes;
   const bool follows = direction.copy_sent != 0 && parcel.copy == direction.copy_sent + 1;
   direction.copy_sent = parcel.copy;
-  const Bytes bytes =
-      follows && parcel.difference_bytes > 0 ? parcel.difference_bytes : parcel.bytes;
+  const bool as_difference = follows && parcel.difference_bytes > 0;
+  const Bytes bytes = as_difference ? parcel.difference_bytes : parcel.bytes;
   sent_[direction.from].bytes += bytes;
   return bytes;
 }
 
 void Network::lose(Direction& direction, const Parcel& parcel) {
   ++counts_.lost_messages;
-  begin_sending(direction, parcel);
+  bytes_on(direction, parcel);
   direction.copy_sent = 0;
 }
 
@@ -195,7 +195,7 @@ void Network::dispatch_unreliably(DirectionIndex index, ParcelIndex parcel,
   if (rng.uniform() < link.reorder) {
     ++counts_.reordered_messages;
     ++parcels_[parcel].references;
-    const Bytes bytes = begin_sending(directions_[index], parcels_[parcel]);
+    const Bytes bytes = bytes_on(directions_[index], parcels_[parcel]);
     const Duration in_order = sending_time(bytes, link.bandwidth_bytes_per_s) + link.latency;
     arrive(index, parcel, agenda_.now() + in_order + draw_delay(rng, link.reorder_delay),
            Happening::kParcel, epochs_[index]);
@@ -238,41 +238,53 @@ void Network::arrive(DirectionIndex index, ParcelIndex parcel, Instant when, Hap
 void Network::dispatch(DirectionIndex index, ParcelIndex parcel) {
   ++parcels_[parcel].references;
   Direction& direction = directions_[index];
+  const Load load{parcel, bytes_on(direction, parcels_[parcel])};
   if (direction.queue != Direction::kNoQueue || direction.free_at > agenda_.now()) {
-    enqueue(direction, index, parcel);
+    enqueue(direction, index, load);
   } else {
-    transmit(direction, index, parcel);
+    transmit(direction, index, load);
   }
 }
 
-void Network::transmit(Direction& direction, DirectionIndex index, ParcelIndex parcel) {
+void Network::transmit(Direction& direction, DirectionIndex index, const Load& load) {
   const LinkOptions& link = link_options_[direction.options];
-  const Bytes bytes = begin_sending(direction, parcels_[parcel]);
-  direction.free_at = agenda_.now() + sending_time(bytes, link.bandwidth_bytes_per_s);
+  direction.free_at = agenda_.now() + sending_time(load.bytes, link.bandwidth_bytes_per_s);
   const Instant arrival = direction.free_at + link.latency + draw_jitter(index, link);
   direction.newest_arrival = std::max(direction.newest_arrival + Duration(1), arrival);
-  arrive(index, parcel, direction.newest_arrival, Happening::kParcel, epochs_[index]);
+  arrive(index, load.parcel, direction.newest_arrival, Happening::kParcel, epochs_[index]);
 }
 
 // ---- Directions that are busy ------------------------------------------------------------------
 
-void Network::enqueue(Direction& direction, DirectionIndex index, ParcelIndex parcel) {
+void Network::enqueue(Direction& direction, DirectionIndex index, const Load& load) {
   if (direction.queue == Direction::kNoQueue) {
     direction.queue = static_cast<std::uint32_t>(queues_.size());
     queues_.push_back({index, {}});
     plan_next(direction, index);
   }
   auto& waiting = queues_[direction.queue].waiting;
-  waiting.push_back(parcel);
-  const auto is_update = [this](ParcelIndex p) {
-    return std::holds_alternative<core::UpdateReceived>(parcels_[p].event);
-  };
-  if (static_cast<std::size_t>(std::ranges::count_if(waiting, is_update)) > kMaxQueuedUpdates) {
-    const auto oldest = std::ranges::find_if(waiting, is_update);
-    ++counts_.dropped_updates;
-    release(*oldest);
-    waiting.erase(oldest);
+  waiting.push_back(load);
+  const auto updates = std::ranges::count_if(waiting, [this](const Load& each) {
+    return std::holds_alternative<core::UpdateReceived>(parcels_[each.parcel].event);
+  });
+  if (static_cast<std::size_t>(updates) > kMaxQueuedUpdates) {
+    drop_oldest_update(direction, waiting);
   }
+}
+
+// The one after it goes whole.
+void Network::drop_oldest_update(Direction& direction, std::vector<Load>& waiting) {
+  const auto is_update = [this](const Load& load) {
+    return std::holds_alternative<core::UpdateReceived>(parcels_[load.parcel].event);
+  };
+  const auto oldest = std::ranges::find_if(waiting, is_update);
+  const auto next = std::find_if(oldest + 1, waiting.end(), is_update);
+  const Bytes whole = parcels_[next->parcel].bytes;
+  sent_[direction.from].bytes += whole - next->bytes;
+  next->bytes = whole;
+  ++counts_.dropped_updates;
+  release(oldest->parcel);
+  waiting.erase(oldest);
 }
 
 void Network::plan_next(const Direction& direction, DirectionIndex index) {
@@ -289,10 +301,10 @@ void Network::direction_is_free(const Entry& entry) {
   Direction& direction = directions_[index];
   auto& waiting = queues_.at(direction.queue).waiting;
   SKIPTRAIN_CHECK(!waiting.empty(), "a queue ends when it is empty");
-  const ParcelIndex parcel = waiting.front();
+  const Load load = waiting.front();
   waiting.erase(waiting.begin());
   const bool more = !waiting.empty();
-  transmit(direction, index, parcel);
+  transmit(direction, index, load);
   if (more) {
     plan_next(direction, index);
   } else {
@@ -304,7 +316,7 @@ void Network::drop_queue(DirectionIndex index) {
   Direction& direction = directions_[index];
   if (direction.queue == Direction::kNoQueue) return;
   const std::uint32_t place = std::exchange(direction.queue, Direction::kNoQueue);
-  for (const ParcelIndex parcel : queues_[place].waiting) release(parcel);
+  for (const Load& load : queues_[place].waiting) release(load.parcel);
   if (place + 1 < queues_.size()) {
     queues_[place] = std::move(queues_.back());
     directions_[queues_[place].direction].queue = place;

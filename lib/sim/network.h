@@ -125,24 +125,29 @@ class Network {
   }
 
  private:
+  struct Load {
+    ParcelIndex parcel;
+    Bytes bytes;  // that it takes on its direction
+  };
   struct Queue {
     DirectionIndex direction;
-    std::vector<ParcelIndex> waiting;
+    std::vector<Load> waiting;
   };
 
   ParcelIndex make_parcel(core::Event event, Bytes bytes, std::uint64_t request);
   void count_sent(Position from, Bytes bytes);
-  // What a parcel takes on a direction, where it is the next to be sent.
-  Bytes begin_sending(Direction& direction, const Parcel& parcel);
+  // What a parcel takes on a direction on which it is the next.
+  Bytes bytes_on(Direction& direction, const Parcel& parcel);
   void lose(Direction& direction, const Parcel& parcel);
   // Sends or queues; takes a reference of the parcel.
   void dispatch(DirectionIndex index, ParcelIndex parcel);
-  void transmit(Direction& direction, DirectionIndex index, ParcelIndex parcel);
+  void transmit(Direction& direction, DirectionIndex index, const Load& load);
   void arrive(DirectionIndex index, ParcelIndex parcel, Instant when, Happening how,
               std::uint32_t epoch);
   // Chances of one message depend on nothing but its direction and its number there.
   Duration draw_jitter(DirectionIndex index, const LinkOptions& link) const;
-  void enqueue(Direction& direction, DirectionIndex index, ParcelIndex parcel);
+  void enqueue(Direction& direction, DirectionIndex index, const Load& load);
+  void drop_oldest_update(Direction& direction, std::vector<Load>& waiting);
   void plan_next(const Direction& direction, DirectionIndex index);
   void drop_queue(DirectionIndex index);
   bool is_unreliable(const LinkOptions& link) const;
