@@ -254,7 +254,7 @@ TEST_F(CommandTest, EvalShowsWhatTheTaskHas) {
   EXPECT_THAT(per_class, ContainsRegex("62.50 %"));
   EXPECT_THAT(per_class, ContainsRegex("0 +3 +4 +75.00 %"));
   EXPECT_THAT(per_class, ContainsRegex("1 +0 +0 +-"));
-  const Json json = ask({"eval", "-o", "json"}).json();
+  const auto json = ask({"eval", "-o", "json"}).json();
   EXPECT_EQ(json["top_k"]["k"], 3);
   EXPECT_EQ(json["per_class"][0]["right"], 3);
   EXPECT_TRUE(json["mean_absolute_error"].is_null());
