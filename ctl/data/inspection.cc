@@ -224,12 +224,12 @@ Result<Inspection> inspect_by_name(const std::string& path, const InspectOptions
   const fs::path name =
       fs::path(path).extension() == ".gz" ? fs::path(path).stem() : fs::path(path);
   if (name.extension() == ".csv") {
-    return inspect_set(path, "csv", options,
-                       [&](const data::LoadOptions& load) -> Result<data::Dataset> {
-                         const auto tables = data::CsvTables::open({{path}, options.label_column});
-                         if (!tables) return tl::unexpected(tables.error());
-                         return tables->load(0, load);
-                       });
+    return inspect_set(
+        path, "csv", options, [&](const data::LoadOptions& load) -> Result<data::Dataset> {
+          const auto tables = data::CsvTables::open({{path}, options.label_column, {}});
+          if (!tables) return tl::unexpected(tables.error());
+          return tables->load(0, load);
+        });
   }
   if (name.extension() == ".json") {
     return inspect_set(path, "leaf", options, [&](const data::LoadOptions& load) {

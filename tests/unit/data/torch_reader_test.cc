@@ -115,6 +115,7 @@ TEST_F(TorchReaderTest, TensorsOfNumbersAreTargets) {
   EXPECT_THAT(seen, UnorderedElementsAre(-1, .25, 8));
   options.targets = TargetKind::kFractions;
   options.partition = AllSamples{};
+  options.seat = {};
   const auto refused = load_torch({file, "0", "1"}, options);
   ASSERT_FALSE(refused);
   EXPECT_THAT(refused.error().message,
