@@ -157,7 +157,7 @@ class GrpcRounds {
   }
 
   void round(std::uint64_t number) {
-    transport_->send(to_, {Round(number), static_cast<std::uint32_t>(to_.size()), own_});
+    transport_->send(to_, ModelUpdate{Round(number), static_cast<std::uint32_t>(to_.size()), own_});
     std::map<NodeId, ParametersPtr> received;
     {
       std::unique_lock lock(mutex_);

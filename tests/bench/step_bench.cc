@@ -51,7 +51,7 @@ struct Kind {
 Kind kind_of(const std::string& name) {
   Kind kind{.spec = {.name = name}};
   if (name == "femnist-cnn") {
-    kind.spec.classes = 62;
+    kind.spec.outputs = 62;
     kind.batch = 16;
   }
   SKIPTRAIN_CHECK(is_model_name(name), "the bench is given a model's name");
@@ -113,10 +113,18 @@ struct Minibatch {
   explicit Minibatch(const Kind& kind)
       : images(torch::rand(
             {kind.batch, kind.spec.input.channels, kind.spec.input.height, kind.spec.input.width})),
-        labels(torch::randint(kind.spec.classes, {kind.batch}, at::kLong)) {}
+        labels(torch::randint(kind.spec.outputs, {kind.batch}, at::kLong)) {}
   at::Tensor images;
   at::Tensor labels;
 };
+
+std::vector<at::Tensor> parameters_of(Model& model) {
+  std::vector<at::Tensor> parameters;
+  model.state()([&](const std::string&, const at::Tensor& tensor, StateKind kind) {
+    if (kind == StateKind::kParameter) parameters.push_back(tensor);
+  });
+  return parameters;
+}
 
 // As anybody would write it.
 class PlainRunner final : public Runner {
@@ -124,7 +132,7 @@ class PlainRunner final : public Runner {
   explicit PlainRunner(const Kind& kind)
       : model_(make_model(kind.spec, 1, Paths::kPlain)),
         minibatch_(kind),
-        sgd_(model_->module().parameters(), torch::optim::SGDOptions(kRate)) {}
+        sgd_(parameters_of(*model_), torch::optim::SGDOptions(kRate)) {}
 
   void run(std::uint32_t steps) override {
     for (std::uint32_t i = 0; i < steps; ++i) {
@@ -209,7 +217,9 @@ MixTimes time_mix(std::size_t models, std::size_t count) {
   static std::vector<float> out;
   out.resize(count);
   std::vector<WeightedInput> inputs;
-  for (const auto& model : values) inputs.push_back({model, 1.0 / static_cast<double>(models)});
+  for (const auto& model : values) {
+    inputs.push_back(WeightedInput{.weight = 1.0 / static_cast<double>(models), .values = model});
+  }
   MixTimes times;
   auto begin = Clock::now();
   mix(inputs, out);

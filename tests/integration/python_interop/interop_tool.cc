@@ -74,7 +74,7 @@ void write_model(const std::string& path, const ParameterLayout& layout,
 void write_forward(const learn::ModelSpec& spec, const data::Dataset& dataset,
                    const std::string& folder) {
   const auto model = learn::make_model(spec, kSeed);
-  learn::BatchBuffer batch(spec.input, dataset.size(), {kMean, kStd});
+  learn::BatchBuffer batch(spec.input, dataset.size(), {{kMean}, {kStd}});
   std::vector<std::uint32_t> all(dataset.size());
   for (std::uint32_t i = 0; i < all.size(); ++i) all[i] = i;
   batch.fill(dataset, all);

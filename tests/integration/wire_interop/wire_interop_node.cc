@@ -98,7 +98,7 @@ class Responder {
       auto doubled = std::make_shared<Parameters>(parameters_);
       const auto values = update->update.parameters->values();
       for (std::size_t k = 0; k < parameters_; ++k) doubled->values()[k] = 2 * values[k];
-      transport_.send({update->from}, {update->update.round, 1, std::move(doubled)});
+      transport_.send({update->from}, ModelUpdate{update->update.round, 1, std::move(doubled)});
     } else if (const auto* request = std::get_if<core::StateRequested>(&event)) {
       auto state = std::make_shared<Parameters>(parameters_);
       for (std::size_t k = 0; k < parameters_; ++k) state->values()[k] = static_cast<float>(k + 1);

@@ -102,8 +102,8 @@ TEST(TrainerOptionsTest, IsToldWhatIsFrozenAndWhoSaysTheLoss) {
   const auto options = trainer_options(*config, kInput, 10);
   EXPECT_EQ(options.model.frozen, std::vector<std::string>{"a.*"});
   EXPECT_EQ(options.loss, learn::LossKind::kModel);
-  EXPECT_EQ(options.model.classes, 12u);
-  EXPECT_TRUE(options.model.exact_classes);
+  EXPECT_EQ(options.model.outputs, 12u);
+  EXPECT_TRUE(options.model.exact_outputs);
 }
 
 TEST(ModelFilesTest, ErrorsNameTheKeyAndTheFile) {
@@ -119,7 +119,7 @@ TEST(ModelFilesTest, ErrorsNameTheKeyAndTheFile) {
 }
 
 TEST(ModelFilesTest, InitialParametersComeInEitherFormat) {
-  const learn::ModelSpec spec{.name = "mlp", .hidden = {3}, .input = {1, 2, 2}, .classes = 2};
+  const learn::ModelSpec spec{.name = "mlp", .hidden = {3}, .input = {1, 2, 2}, .outputs = 2};
   const auto layout = learn::layout_of(spec);
   ASSERT_TRUE(layout);
   std::vector<float> values(layout->parameter_count());
