@@ -62,13 +62,14 @@ TEST(ConfigRefusalsTest, AModelIsNamedOrAFile) {
               HasSubstr("model.file = \"m.pt\": must be left out when model.name is set"));
   EXPECT_THAT(refusal(edited("name = \"gn-lenet\"", "file = \"\"")), HasSubstr("model.file"));
   EXPECT_THAT(refusal(edited("name = \"gn-lenet\"", "file = \"m.pt\"\nhidden = [8]")),
-              HasSubstr("model.hidden = [8]: must be left out with model.file"));
+              HasSubstr("model.hidden = [ 8 ]: must be left out with model.file"));
   EXPECT_THAT(refusal(edited("name = \"gn-lenet\"", "name = \"mlp\"\nfrozen = [\"\"]")),
               HasSubstr("model.frozen"));
   EXPECT_THAT(refusal(kValidToml + "[train]\nloss = \"model\"\n"),
               HasSubstr("train.loss = \"model\": needs model.file"));
   EXPECT_THAT(refusal(kValidToml + "[train]\nloss = \"hinge\"\n"),
-              HasSubstr("must be one of \"cross-entropy\", \"model\""));
+              HasSubstr("must be one of \"cross-entropy\", \"binary-cross-entropy\", "
+                        "\"mean-squared-error\", \"model\""));
   EXPECT_TRUE(
       parse(edited("name = \"gn-lenet\"", "file = \"m.pt\"") + "[train]\nloss = \"model\"\n"));
 }
