@@ -166,8 +166,10 @@ TEST(SimulationTest, WithCompressedUpdatesTooAndTheMeanIsKept) {
     run.run_to_end();
     EXPECT_EQ(run.invariants().violations(), std::vector<std::string>()) << compression;
     EXPECT_EQ(run.invariants().means_checked(), 60U);
-    // Of vectors of length 60 or so, which training pulls apart by its noise alone.
-    EXPECT_LT(consensus_distance(run.simulation()), 3.0) << compression;
+    // Of vectors of length 60 or so, which training pulls apart; top-k takes shorter steps
+    // together.
+    EXPECT_LT(consensus_distance(run.simulation()), options.compression.fraction > 0 ? 10.0 : 3.0)
+        << compression;
     const Bytes whole = 4 * 60 * (kBig * sizeof(float) + kMessageOverheadBytes);
     const double part = static_cast<double>(run->totals(3).bytes_sent) / static_cast<double>(whole);
     const std::map<std::string, double> expected = {
