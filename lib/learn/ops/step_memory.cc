@@ -17,7 +17,7 @@ namespace skiptrain::learn {
 namespace {
 
 constexpr std::size_t kPage = 4096;
-// LibTorch's own; also the size of what stands before a block's data.
+// That of LibTorch; also the size of what stands before a block's data.
 constexpr std::size_t kAlignment = 64;
 // Far more than a step has tensors; keeps the search short if sizes never come again.
 constexpr std::size_t kMaxBlocks = 256;
@@ -31,13 +31,14 @@ std::size_t capacity_for(std::size_t bytes) {
   return (bytes + step - 1) / step * step;
 }
 
-// A block's data; its capacity stands before it.
+// A block's data; its capacity stands before it, 0 if it is not to be kept.
 std::size_t& capacity_of(void* data) {
   return *reinterpret_cast<std::size_t*>(static_cast<std::byte*>(data) - kAlignment);
 }
 
-void* make_block(std::size_t capacity) {
-  void* const memory = std::aligned_alloc(kAlignment, kAlignment + capacity);
+void* make_block(std::size_t bytes, std::size_t capacity) {
+  const std::size_t rounded = (bytes + kAlignment - 1) / kAlignment * kAlignment;
+  void* const memory = std::aligned_alloc(kAlignment, kAlignment + rounded);
   if (memory == nullptr) throw std::bad_alloc();
   void* const data = static_cast<std::byte*>(memory) + kAlignment;
   capacity_of(data) = capacity;
@@ -92,26 +93,33 @@ Kept& kept_by_thread() {
 }
 
 void release(void* data) {
-  if (active && !ended) {
+  if (data == nullptr) return;
+  if (active && !ended && capacity_of(data) != 0) {
     kept_by_thread().give(data);
   } else {
     free_block(data);
   }
 }
 
+// LibTorch may hand back a block without what it was given with it (raw_deallocate, of oneDNN's
+// scratch memory), so all blocks are of one kind, the small and the short-lived among them.
 class StepAllocator final : public c10::Allocator {
  public:
-  explicit StepAllocator(c10::Allocator& other) : other_(other) {}
+  c10::DeleterFnPtr raw_deleter() const override { return &release; }
 
 #if TORCH_VERSION_MAJOR == 1
   c10::DataPtr allocate(std::size_t bytes) const override {
 #else
   c10::DataPtr allocate(std::size_t bytes) override {
 #endif
-    if (!active || ended || bytes < kPage) return other_.allocate(bytes);
-    const std::size_t capacity = capacity_for(bytes);
-    void* data = kept_by_thread().take(capacity);
-    if (data == nullptr) data = make_block(capacity);
+    void* data = nullptr;
+    if (!active || ended || bytes < kPage) {
+      if (bytes > 0) data = make_block(bytes, 0);
+    } else {
+      const std::size_t capacity = capacity_for(bytes);
+      data = kept_by_thread().take(capacity);
+      if (data == nullptr) data = make_block(capacity, capacity);
+    }
     return {data, data, &release, c10::Device(c10::DeviceType::CPU)};
   }
 
@@ -120,16 +128,13 @@ class StepAllocator final : public c10::Allocator {
     std::memcpy(to, from, bytes);
   }
 #endif
-
- private:
-  c10::Allocator& other_;
 };
 
 // Stays for the rest of the process: tensors know how to free themselves.
 void install() {
   static std::once_flag once;
   std::call_once(once, [] {
-    static StepAllocator allocator(*c10::GetCPUAllocator());
+    static StepAllocator allocator;
     c10::SetCPUAllocator(&allocator);
   });
 }

@@ -107,7 +107,7 @@ TEST_F(SimTablesTest, FitsAPlane) {
   write_plane(data_ / "train.csv", signs(600, 1));
   write_plane(data_ / "test.csv", signs(200, 2));
   const std::vector<std::string> flags = {
-      "--partition",  "iid",
+      "--set",        "data.partition=iid",
       "--eval-every", "2",
       "--set",        "train.loss=mean-squared-error",
       "--set",        "data.target_columns=[\"height\", \"slope\"]",
@@ -140,7 +140,7 @@ TEST_F(SimTablesTest, LearnsSeveralLabelsAtOnce) {
                                        {"y_train.npy", y_train},
                                        {"x_test.npy", x_test},
                                        {"y_test.npy", y_test}});
-  ASSERT_EQ(simulate({"--partition", "iid", "--set", "train.loss=binary-cross-entropy"}),
+  ASSERT_EQ(simulate({"--set", "data.partition=iid", "--set", "train.loss=binary-cross-entropy"}),
             ExitCode::kOk)
       << err_;
   EXPECT_GT(accuracy(), 0.9);
@@ -160,7 +160,7 @@ TEST_F(SimTablesTest, BothSetsHaveAsManyTargets) {
                                        {"y_train.npy", data::npy_floats("(2, 2)", {0, 1, 2, 3})},
                                        {"x_test.npy", data::npy_floats("(2, 1)", {0, 1})},
                                        {"y_test.npy", data::npy_floats("(2,)", {0, 1})}});
-  EXPECT_NE(simulate({"--partition", "all", "--set", "train.loss=mean-squared-error"}),
+  EXPECT_NE(simulate({"--set", "data.partition=all", "--set", "train.loss=mean-squared-error"}),
             ExitCode::kOk);
   EXPECT_THAT(err_, HasSubstr("a training sample has 2 targets, but a test sample 1"));
 }

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include <gtest/gtest.h>
+#include <c10/core/CPUAllocator.h>
 #include <torch/torch.h>
 
 namespace skiptrain::learn {
@@ -40,6 +41,20 @@ TEST(StepMemoryTest, ALiveTensorsMemoryIsItsOwn) {
     const at::Tensor b = at::full({100'000}, 2.0f);
     EXPECT_EQ(a.sum().item<double>(), 100'000);
     EXPECT_EQ(b.sum().item<double>(), 200'000);
+  });
+}
+
+// As oneDNN asks for scratch memory, and gives it back by its address alone.
+TEST(StepMemoryTest, BlocksOfAnySizeGoBackByTheirAddress) {
+  in_thread([] {
+    for (const bool on : {true, false, true}) {
+      const StepMemory memory(on);
+      for (const std::size_t size : {0U, 1U, 100U, 4096U, 1'000'000U}) {
+        void* const block = c10::GetCPUAllocator()->raw_allocate(size);
+        EXPECT_EQ(block == nullptr, size == 0);
+        c10::GetCPUAllocator()->raw_deallocate(block);
+      }
+    }
   });
 }
 
