@@ -111,14 +111,15 @@ TEST(ValueTargetsTest, FeaturesMayLieElsewhere) {
   EXPECT_EQ(after.loss, expected.loss);
 }
 
-// The target is the brightness of the left pixel; of a mirrored image, it is on the right.
+// The target is the brightness of the left column; of a mirrored image, it is on the right.
 TEST(ValueTargetsTest, ImagesMayBeMirroredAndNormalizedByChannel) {
   data::Dataset set;
-  set.shape = {2, 1, 2};
+  set.shape = {2, 2, 2};
   set.target_width = 1;
   for (int i = 0; i < 64; ++i) {
-    const auto other = static_cast<std::uint8_t>((37 * i + 11) % 256);
-    set.pixels.insert(set.pixels.end(), {static_cast<std::uint8_t>(4 * i), other, 51, 51});
+    const auto left = static_cast<std::uint8_t>(4 * i);
+    const auto right = static_cast<std::uint8_t>((37 * i + 11) % 256);
+    set.pixels.insert(set.pixels.end(), {left, right, left, right, 51, 51, 51, 51});
     set.targets.push_back(static_cast<float>(4 * i) / 255);
   }
   TrainerOptions options = options_of(LossKind::kMeanSquaredError);
