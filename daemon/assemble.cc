@@ -293,9 +293,9 @@ Result<runtime::Machinery> load_machinery(const Config& config,
   // A run under way needs model.initial only for what it does not exchange, as it has the rest.
   const bool needs_initial = (!source.resumes && source.from_checkpoint.empty()) ||
                              source.file != nullptr || !config.model.frozen.empty();
-  auto options =
-      with_model_files(config, trainer_options(config, data->train.shape, data->train.output_count()),
-                       source.file, needs_initial);
+  auto options = with_model_files(
+      config, trainer_options(config, data->train.shape, data->train.output_count()), source.file,
+      needs_initial);
   if (!options) return tl::unexpected(options.error());
   auto trainer = learn::TorchTrainer::create(*std::move(options), std::move(data->train),
                                              std::move(data->test));

@@ -273,8 +273,8 @@ std::string to_toml(const Config& config);
 
 // Over the settings that all nodes of a run must share: run, cluster and node ids, the edges of the
 // topology, model, data format and partition, training, round mode, compression. Not over schedule
-// (a run may change it), addresses, paths, energy and a node's own affairs. `model_file` is the digest of what
-// model.file names, where it is set.
+// (a run may change it), addresses, paths, energy and a node's own affairs. `model_file` is the
+// digest of what model.file names, where it is set.
 Fingerprint run_fingerprint(const Config& config,
                             std::optional<Fingerprint> model_file = std::nullopt);
 

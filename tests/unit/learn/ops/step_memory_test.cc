@@ -3,8 +3,8 @@
 #include <thread>
 #include <vector>
 
-#include <gtest/gtest.h>
 #include <c10/core/CPUAllocator.h>
+#include <gtest/gtest.h>
 #include <torch/torch.h>
 
 namespace skiptrain::learn {
