@@ -209,7 +209,8 @@ MixTimes time_mix(std::size_t models, std::size_t count) {
   static std::vector<float> out;
   out.resize(count);
   std::vector<WeightedInput> inputs;
-  for (const auto& model : values) inputs.push_back({model, 1.0 / static_cast<double>(models)});
+  for (const auto& model : values)
+    inputs.push_back(WeightedInput{.weight = 1.0 / static_cast<double>(models), .values = model});
   MixTimes times;
   auto begin = Clock::now();
   mix(inputs, out);

@@ -27,6 +27,7 @@ thread_local bool active = false;
 
 // Sizes in steps of an eighth of a power of two: minibatches of nearly one size share blocks.
 std::size_t capacity_for(std::size_t bytes) {
+  if (bytes < kPage) return (bytes + kAlignment - 1) / kAlignment * kAlignment;
   const std::size_t step = std::max(kPage, std::bit_floor(bytes) / 8);
   return (bytes + step - 1) / step * step;
 }
@@ -91,28 +92,38 @@ Kept& kept_by_thread() {
   return blocks;
 }
 
+bool is_kept(std::size_t capacity) {
+  return active && !ended && capacity >= kPage;
+}
+
 void release(void* data) {
-  if (active && !ended) {
+  if (data == nullptr) return;
+  if (is_kept(capacity_of(data))) {
     kept_by_thread().give(data);
   } else {
     free_block(data);
   }
 }
 
+// All memory has one form, inside of a StepMemory and outside: who frees it cannot know where it
+// comes from. oneDNN frees by the address alone.
 class StepAllocator final : public c10::Allocator {
  public:
-  explicit StepAllocator(c10::Allocator& other) : other_(other) {}
-
 #if TORCH_VERSION_MAJOR == 1
   c10::DataPtr allocate(std::size_t bytes) const override {
 #else
   c10::DataPtr allocate(std::size_t bytes) override {
 #endif
-    if (!active || ended || bytes < kPage) return other_.allocate(bytes);
-    const std::size_t capacity = capacity_for(bytes);
-    void* data = kept_by_thread().take(capacity);
-    if (data == nullptr) data = make_block(capacity);
+    void* data = nullptr;
+    if (bytes > 0) {
+      const std::size_t capacity = capacity_for(bytes);
+      if (is_kept(capacity)) data = kept_by_thread().take(capacity);
+      if (data == nullptr) data = make_block(capacity);
+    }
     return {data, data, &release, c10::Device(c10::DeviceType::CPU)};
+  }
+  c10::DeleterFnPtr raw_deleter() const override {
+    return &release;
   }
 
 #if TORCH_VERSION_MAJOR > 1
@@ -120,16 +131,13 @@ class StepAllocator final : public c10::Allocator {
     std::memcpy(to, from, bytes);
   }
 #endif
-
- private:
-  c10::Allocator& other_;
 };
 
 // Stays for the rest of the process: tensors know how to free themselves.
 void install() {
   static std::once_flag once;
   std::call_once(once, [] {
-    static StepAllocator allocator(*c10::GetCPUAllocator());
+    static StepAllocator allocator;
     c10::SetCPUAllocator(&allocator);
   });
 }

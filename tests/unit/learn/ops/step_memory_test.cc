@@ -95,6 +95,32 @@ TEST(StepMemoryTest, TensorsMayOutliveIt) {
   });
 }
 
+// oneDNN takes and frees memory by its address alone.
+TEST(StepMemoryTest, ServesRawMemoryInsideAndOutside) {
+  in_thread([] {
+    c10::Allocator* allocator = nullptr;
+    void* inside = nullptr;
+    {
+      const StepMemory memory(true);
+      allocator = c10::GetCPUAllocator();
+      inside = allocator->raw_allocate(100'000);
+      void* const small = allocator->raw_allocate(10);
+      allocator->raw_deallocate(small);
+    }
+    void* const outside = allocator->raw_allocate(100'000);
+    const std::size_t kept = StepMemory::kept_bytes();
+    allocator->raw_deallocate(inside);
+    EXPECT_EQ(StepMemory::kept_bytes(), kept);
+    const StepMemory memory(true);
+    allocator->raw_deallocate(outside);
+    EXPECT_GT(StepMemory::kept_bytes(), kept);
+    EXPECT_EQ(at::empty({0}, at::kFloat).data_ptr(), nullptr);
+    const at::Tensor x = torch::ones({8, 32, 14, 14});
+    const at::Tensor sum = at::conv2d(x, torch::ones({32, 32, 5, 5}), {}, 1, 2);
+    EXPECT_EQ(sum[0][0][7][7].item<float>(), 800.0f);
+  });
+}
+
 TEST(StepMemoryTest, OffItKeepsNothing) {
   in_thread([] {
     const std::size_t before = StepMemory::kept_bytes();
