@@ -17,7 +17,7 @@ namespace skiptrain::learn {
 namespace {
 
 constexpr std::size_t kPage = 4096;
-// That of LibTorch; also the size of what stands before a block's data.
+// LibTorch's own; also the size of what stands before a block's data.
 constexpr std::size_t kAlignment = 64;
 // Far more than a step has tensors; keeps the search short if sizes never come again.
 constexpr std::size_t kMaxBlocks = 256;
@@ -27,18 +27,18 @@ thread_local bool active = false;
 
 // Sizes in steps of an eighth of a power of two: minibatches of nearly one size share blocks.
 std::size_t capacity_for(std::size_t bytes) {
+  if (bytes < kPage) return (bytes + kAlignment - 1) / kAlignment * kAlignment;
   const std::size_t step = std::max(kPage, std::bit_floor(bytes) / 8);
   return (bytes + step - 1) / step * step;
 }
 
-// A block's data; its capacity stands before it, 0 if it is not to be kept.
+// A block's data; its capacity stands before it.
 std::size_t& capacity_of(void* data) {
   return *reinterpret_cast<std::size_t*>(static_cast<std::byte*>(data) - kAlignment);
 }
 
-void* make_block(std::size_t bytes, std::size_t capacity) {
-  const std::size_t rounded = (bytes + kAlignment - 1) / kAlignment * kAlignment;
-  void* const memory = std::aligned_alloc(kAlignment, kAlignment + rounded);
+void* make_block(std::size_t capacity) {
+  void* const memory = std::aligned_alloc(kAlignment, kAlignment + capacity);
   if (memory == nullptr) throw std::bad_alloc();
   void* const data = static_cast<std::byte*>(memory) + kAlignment;
   capacity_of(data) = capacity;
@@ -92,35 +92,38 @@ Kept& kept_by_thread() {
   return blocks;
 }
 
+bool is_kept(std::size_t capacity) {
+  return active && !ended && capacity >= kPage;
+}
+
 void release(void* data) {
   if (data == nullptr) return;
-  if (active && !ended && capacity_of(data) != 0) {
+  if (is_kept(capacity_of(data))) {
     kept_by_thread().give(data);
   } else {
     free_block(data);
   }
 }
 
-// LibTorch may hand back a block without what it was given with it (raw_deallocate, of oneDNN's
-// scratch memory), so all blocks are of one kind, the small and the short-lived among them.
+// All memory has one form, inside of a StepMemory and outside: who frees it cannot know where it
+// comes from. oneDNN frees by the address alone.
 class StepAllocator final : public c10::Allocator {
  public:
-  c10::DeleterFnPtr raw_deleter() const override { return &release; }
-
 #if TORCH_VERSION_MAJOR == 1
   c10::DataPtr allocate(std::size_t bytes) const override {
 #else
   c10::DataPtr allocate(std::size_t bytes) override {
 #endif
     void* data = nullptr;
-    if (!active || ended || bytes < kPage) {
-      if (bytes > 0) data = make_block(bytes, 0);
-    } else {
+    if (bytes > 0) {
       const std::size_t capacity = capacity_for(bytes);
-      data = kept_by_thread().take(capacity);
-      if (data == nullptr) data = make_block(capacity, capacity);
+      if (is_kept(capacity)) data = kept_by_thread().take(capacity);
+      if (data == nullptr) data = make_block(capacity);
     }
     return {data, data, &release, c10::Device(c10::DeviceType::CPU)};
+  }
+  c10::DeleterFnPtr raw_deleter() const override {
+    return &release;
   }
 
 #if TORCH_VERSION_MAJOR > 1

@@ -8,8 +8,8 @@
 //
 // Bounded: what all threads of a process keep unused is at most kMaxKeptBytes; the block that
 // waited longest goes first. A thread that ends gives up its blocks. Tensors may outlive their
-// StepMemory and be dropped by any thread, or outside of one, which then frees them. Tensors of
-// other threads, and smaller ones, are freed at once, as ever. Results do not depend on any of it.
+// StepMemory and be dropped by any thread, or outside of one, which then frees them. All else that
+// LibTorch allocates, from the first one on, is malloc's, as before. Results do not depend on it.
 #pragma once
 
 #include <cstddef>
