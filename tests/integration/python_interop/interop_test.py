@@ -29,6 +29,9 @@ STEPS = 5
 SGD = dict(lr=0.02, momentum=0.9, weight_decay=0.01)
 HIDDEN = [32, 16]
 TOLERANCE = 1e-5
+# Of parameters after several steps, each of which magnifies the last bits of the one before;
+# convolutions by Winograd's algorithm round otherwise than PyTorch's.
+TRAINED_TOLERANCE = 5e-5
 
 
 class GnLeNet(nn.Module):
@@ -137,10 +140,10 @@ def write_safetensors(path, tensors):
         file.write(struct.pack("<Q", len(text)) + text + data)
 
 
-def check_close(what, ours, theirs):
+def check_close(what, ours, theirs, tolerance=TOLERANCE):
     difference = (ours - theirs).abs().max().item()
     print(f"{what}: largest difference {difference:.3g}")
-    assert difference <= TOLERANCE, f"{what} differ by {difference}, more than {TOLERANCE}"
+    assert difference <= tolerance, f"{what} differ by {difference}, more than {tolerance}"
 
 
 def main(tool, model_name, shape_text, classes_text):
@@ -174,7 +177,7 @@ def main(tool, model_name, shape_text, classes_text):
         _, trained = read_safetensors(path("trained.safetensors"))
         moved = 0.0
         for name, tensor in model.state_dict().items():
-            check_close(f"{name} after {STEPS} steps", trained[name], tensor)
+            check_close(f"{name} after {STEPS} steps", trained[name], tensor, TRAINED_TOLERANCE)
             moved = max(moved, (tensor - initial[name]).abs().max().item())
         assert moved > 100 * TOLERANCE, f"SGD moved the model by only {moved}"
 
