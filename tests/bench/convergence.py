@@ -29,7 +29,7 @@ def simulate(binary, seed, fast, flags):
         sys.exit(f"{' '.join(command)}\n{done.stdout}{done.stderr}")
     run = json.loads(done.stdout)
     run = run["runs"][0] if "runs" in run else run
-    losses = [node["test_loss"] for node in run["nodes"]]
+    losses = [node["test_loss"] for node in run["per_node"]]
     return run["test_accuracy"]["mean"], statistics.mean(losses)
 
 
