@@ -79,11 +79,7 @@ TEST_F(OwnModelTest, NodesWithOtherFilesRefuseEachOther) {
   cluster.set("round.start_timeout", quoted("1s"));
   cluster.start_all();
   for (const std::size_t node : {0, 1}) {
-    ASSERT_TRUE(eventually([&] {
-      return cluster.peer(node, 1 - node).value("link", "") == "refused";
-    })) << cluster.peer(node, 1 - node)
-        << cluster.describe();
-    const std::string why = cluster.peer(node, 1 - node).at("last_error");
+    const std::string why = cluster.refusal(node, 1 - node);
     EXPECT_NE(why.find("model.file"), std::string::npos) << why;
   }
 }
@@ -139,9 +135,7 @@ TEST_F(OwnModelTest, NodesWithOtherFrozenParametersRefuseEachOther) {
   cluster.set(1, "model.initial", quoted(export_initial("2", "safetensors")));
   cluster.set("round.start_timeout", quoted("1s"));
   cluster.start_all();
-  ASSERT_TRUE(eventually([&] { return cluster.peer(0, 1).value("link", "") == "refused"; }))
-      << cluster.peer(0, 1) << cluster.describe();
-  const std::string why = cluster.peer(0, 1).at("last_error");
+  const std::string why = cluster.refusal(0, 1);
   EXPECT_NE(why.find("frozen parameters"), std::string::npos) << why;
 }
 

@@ -219,6 +219,15 @@ Json TestCluster::peer(std::size_t node, std::uint64_t id) const {
   return {};
 }
 
+std::string TestCluster::refusal(std::size_t node, std::uint64_t id) const {
+  const auto is_refused = [&] {
+    const Json known = peer(node, id);
+    return known.is_object() && known.at("link") == "refused";
+  };
+  if (!eventually(is_refused)) return "";
+  return peer(node, id).at("last_error");
+}
+
 bool TestCluster::wait_for_phase(std::size_t node, const std::string& phase, Seconds limit) const {
   return eventually([&] { return this->phase(node) == phase; }, limit);
 }

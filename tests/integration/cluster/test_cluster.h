@@ -94,8 +94,11 @@ class TestCluster {
   // Do all of these nodes see `id` in this state?
   bool all_see(const std::vector<std::size_t>& nodes, std::uint64_t id,
                const std::string& state) const;
-  // What the node knows of one neighbour, by NodeId.
+  // What the node knows of one neighbour, by NodeId; null if nothing.
   Json peer(std::size_t node, std::uint64_t id) const;
+  // Waits until the node and the neighbour refuse each other; then the reason that it gives;
+  // "" if they do not in time.
+  std::string refusal(std::size_t node, std::uint64_t id) const;
 
   bool wait_for_phase(std::size_t node, const std::string& phase, Seconds limit = kPatience) const;
   bool wait_for_round(std::size_t node, std::uint64_t round, Seconds limit = kPatience) const;
