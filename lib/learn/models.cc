@@ -113,6 +113,15 @@ std::unique_ptr<Model> make_model(const ModelSpec& spec, std::uint64_t seed, Pat
   return std::make_unique<StackedModel>(spec, paths);
 }
 
+FlatModule flatten(Model& model, const ModelSpec& spec) {
+  if (!spec.file) return FlatModule(model.state(), spec.frozen);
+  try {
+    return FlatModule(model.state(), spec.frozen);
+  } catch (const Refusal& refusal) {
+    refuse(refusal.error().code, "model.file " + spec.file->path + ": " + refusal.error().message);
+  }
+}
+
 namespace {
 
 template <typename Take>
@@ -120,7 +129,7 @@ Result<ParameterLayout> look_at(const ModelSpec& spec, Take&& take) {
   if (auto valid = validate(spec); !valid) return tl::unexpected<Error>(valid.error());
   return guarded("model", [&]() -> Result<ParameterLayout> {
     const auto model = make_model(spec, 0);
-    return take(FlatModule(model->state(), spec.frozen));
+    return take(flatten(*model, spec));
   });
 }
 

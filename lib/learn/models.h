@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "learn/flat_module.h"
 #include "learn/model_spec.h"
 #include "learn/module_state.h"
 
@@ -49,5 +50,9 @@ enum class Paths {
 // May throw c10::Error, and Refusal for what is wrong with a file.
 std::unique_ptr<Model> make_model(const ModelSpec& spec, std::uint64_t seed,
                                   Paths paths = Paths::kFast);
+
+// What nodes of this model exchange, in one buffer. Throws as FlatModule; what is wrong with a file
+// starts with its path.
+FlatModule flatten(Model& model, const ModelSpec& spec);
 
 }  // namespace skiptrain::learn

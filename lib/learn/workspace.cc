@@ -77,7 +77,7 @@ tl::unexpected<Error> cancelled() {
 Workspace::Workspace(const TrainingSetup& setup)
     : setup_(with_threads(setup)),
       model_(make_model(setup.options.model, setup.options.seed, paths_of(setup.options))),
-      flat_(model_->state(), setup.options.model.frozen),
+      flat_(flatten(*model_, setup.options.model)),
       batch_(setup.options.model.input,
              std::max<std::size_t>(setup.options.batch_size, kEvaluationBatch),
              {setup.options.mean, setup.options.std}, target_width(setup.options)),

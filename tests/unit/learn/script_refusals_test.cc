@@ -107,10 +107,10 @@ TEST(ScriptRefusalsTest, ParametersOfOtherKindsAreRefused) {
   wide.setattr("weight", torch::randn({4, 144}, at::kDouble).requires_grad_());
   wide.define(kLinear);
   EXPECT_THAT(refusal(own_options(saved(wide))),
-              AllOf(HasSubstr("parameter weight is double"), HasSubstr("must be float32")));
+              AllOf(HasSubstr("own.pt: parameter weight is double"), HasSubstr("must be float32")));
   torch::jit::Module none("Empty");
   none.define("def forward(self, x):\n  return torch.flatten(x, 1)[:, :4]\n");
-  EXPECT_THAT(refusal(own_options(saved(none))), HasSubstr("it has no parameters"));
+  EXPECT_THAT(refusal(own_options(saved(none))), HasSubstr("own.pt: it has no parameters"));
   torch::jit::Module overlapping = linear_module("");
   const at::Tensor all = torch::randn({5, 144});
   overlapping.setattr("weight", all.narrow(0, 0, 4).requires_grad_());
