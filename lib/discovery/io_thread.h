@@ -5,6 +5,7 @@
 
 #include <asio/executor_work_guard.hpp>
 #include <asio/io_context.hpp>
+#include <asio/post.hpp>
 
 namespace skiptrain::discovery {
 
@@ -20,10 +21,11 @@ class IoThread {
   void start() {
     thread_ = std::thread([this] { context_.run(); });
   }
-  // What is running ends, what has not begun is dropped. Not from the thread itself.
+  // After all that was posted before: a node that leaves says so last. Not from the thread itself.
   void stop() {
-    context_.stop();
-    if (thread_.joinable()) thread_.join();
+    if (!thread_.joinable()) return;
+    asio::post(context_, [this] { context_.stop(); });
+    thread_.join();
   }
 
  private:

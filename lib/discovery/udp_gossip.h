@@ -66,7 +66,8 @@ class UdpGossip {
   // Binds and begins to receive. kInvalidArgument for an address that is not HOST:PORT;
   // kUnavailable, with the address and the system's reason, if it cannot be had.
   Status start();
-  // Within two seconds, whatever hangs. Afterwards the sink is not called any more.
+  // Within two seconds, whatever hangs, and after all that was sent before, but for what still
+  // waits for its name. Afterwards the sink is not called any more.
   void stop();
 
   // IP:PORT that was bound, with its real port.

@@ -326,6 +326,17 @@ TEST(UdpGossipTest, AfterStopNothingIsSentAndThePortIsFree) {
   EXPECT_EQ(alice.udp().counters().packets_out, 0u);
 }
 
+// The farewell of a node that leaves is its last word: the socket stops right behind it.
+TEST(UdpGossipTest, WhatWasSentBeforeTheStopIsStillSent) {
+  constexpr std::uint32_t kPackets = 200;
+  TestEndpoint alice(test_sealer(1));
+  TestEndpoint bob(test_sealer(2));
+  for (std::uint32_t i = 0; i < kPackets; ++i) alice.udp().send(bob.address(), ping_from(1, i));
+  alice.udp().stop();
+  EXPECT_EQ(alice.udp().counters().packets_out, kPackets);
+  EXPECT_EQ(bob.inbox().wait_for(kPackets).size(), kPackets);
+}
+
 TEST(UdpGossipTest, ManyThreadsMaySendAtOnce) {
   TestEndpoint alice(test_sealer(1));
   TestEndpoint bob(test_sealer(2));
