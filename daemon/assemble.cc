@@ -300,6 +300,10 @@ Result<runtime::Machinery> load_machinery(const Config& config,
   auto trainer = learn::TorchTrainer::create(*std::move(options), std::move(data->train),
                                              std::move(data->test));
   if (!trainer) return tl::unexpected(trainer.error());
+  if (config.train.device != Device::kCpu) {
+    spdlog::info("train.device = \"{}\": training on {}", to_string(config.train.device),
+                 learn::describe((*trainer)->place()));
+  }
   runtime::Machinery machinery;
   if (Status loaded = load_model(config, source.from_checkpoint, **trainer, *store, machinery);
       !loaded) {

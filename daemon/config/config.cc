@@ -104,6 +104,18 @@ std::string_view to_string(Optimizer optimizer) {
   return "unknown";
 }
 
+std::string_view to_string(Device device) {
+  switch (device) {
+    case Device::kCpu:
+      return "cpu";
+    case Device::kCuda:
+      return "cuda";
+    case Device::kAuto:
+      return "auto";
+  }
+  return "unknown";
+}
+
 std::string_view to_string(Precision precision) {
   return precision == Precision::kBf16 ? "bf16" : "float32";
 }

@@ -172,6 +172,9 @@ std::string_view to_string(Loss loss);
 enum class Optimizer { kSgd, kAdam, kAdamW };
 std::string_view to_string(Optimizer optimizer);
 
+enum class Device { kCpu, kCuda, kAuto };
+std::string_view to_string(Device device);
+
 enum class Precision { kFloat32, kBf16 };
 std::string_view to_string(Precision precision);
 
@@ -195,6 +198,7 @@ struct TrainSettings {
   core::LearningRateSchedule lr_schedule;  // its total_rounds are run.rounds, and 0 here
   double clip_norm = 0.0;                  // 0: off
   bool keep_optimizer_state = false;
+  Device device = Device::kCpu;
   Precision precision = Precision::kFloat32;
   int threads = 1;
   bool fast_paths = true;

@@ -12,6 +12,7 @@ using namespace keys;
 constexpr std::array kLosses = {Loss::kCrossEntropy, Loss::kBinaryCrossEntropy,
                                 Loss::kMeanSquaredError, Loss::kModel};
 constexpr std::array kOptimizers = {Optimizer::kSgd, Optimizer::kAdam, Optimizer::kAdamW};
+constexpr std::array kDevices = {Device::kCpu, Device::kCuda, Device::kAuto};
 constexpr std::array kPrecisions = {Precision::kFloat32, Precision::kBf16};
 constexpr std::int64_t kMillion = 1'000'000;
 constexpr NumberRange kAboveZero = {.min = 0.0, .min_excluded = true, .text = "a number above 0"};
@@ -102,6 +103,11 @@ void append_train(std::vector<Key<Config>>& list) {
   append_work(list);
   append_optimizer(list);
   append_lr_schedule(list);
+  list.push_back(choice<Config>(
+      "train.device", [](auto& c) -> auto& { return c.train.device; },
+      std::span<const Device>(kDevices),
+      "what trains: cpu, cuda (a GPU, with a LibTorch that has CUDA), or auto, a GPU if there is "
+      "one"));
   list.push_back(choice<Config>(
       "train.precision", [](auto& c) -> auto& { return c.train.precision; },
       std::span<const Precision>(kPrecisions),

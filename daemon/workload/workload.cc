@@ -91,6 +91,18 @@ data::TargetKind target_kind(Loss loss) {
   return data::TargetKind::kClasses;
 }
 
+learn::Device device_of(Device device) {
+  switch (device) {
+    case Device::kCpu:
+      break;
+    case Device::kCuda:
+      return learn::Device::kCuda;
+    case Device::kAuto:
+      return learn::Device::kAuto;
+  }
+  return learn::Device::kCpu;
+}
+
 learn::OptimizerOptions optimizer_options(const TrainSettings& train) {
   learn::OptimizerOptions options{.momentum = train.momentum,
                                   .nesterov = train.nesterov,
@@ -153,6 +165,7 @@ learn::TrainerOptions trainer_options(const Config& config, const data::ImageSha
   options.optimizer = optimizer_options(config.train);
   options.clip_norm = config.train.clip_norm;
   options.keep_optimizer_state = config.train.keep_optimizer_state;
+  options.device = device_of(config.train.device);
   options.precision = config.train.precision == Precision::kBf16 ? learn::Precision::kBf16
                                                                  : learn::Precision::kFloat32;
   options.threads = static_cast<std::uint32_t>(config.train.threads);

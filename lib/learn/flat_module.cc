@@ -11,6 +11,7 @@
 
 #include "base/check.h"
 #include "learn/guarded.h"
+#include "model/parameters.h"
 
 namespace skiptrain::learn {
 
@@ -101,6 +102,21 @@ void check_apart(const std::vector<Entry>& entries) {
                                               ": tensors must be apart, or the same as a whole");
     }
     by_begin[begin] = &entry;
+  }
+}
+
+// The host's memory as a tensor of one dimension; only read if it was const.
+at::Tensor tensor_of(std::span<const float> values) {
+  return at::from_blob(const_cast<float*>(values.data()),
+                       {static_cast<std::int64_t>(values.size())}, at::kFloat);
+}
+
+void move_to(Place place, const std::vector<Entry>& entries) {
+  const at::Device device = device_of(place);
+  for (const Entry& entry : entries) {
+    if (entry.tensor().device() == device) continue;
+    const at::Tensor there = entry.tensor().detach().to(device);
+    for (const at::Tensor& handle : entry.handles) handle.set_data(there);
   }
 }
 
@@ -207,20 +223,22 @@ NamedParameters copy_state(const StateWalk& walk) {
 
 FlatModule::FlatModule(torch::nn::Module& module) : FlatModule(walk_of(module), {}) {}
 
-FlatModule::FlatModule(const StateWalk& walk, std::span<const std::string> frozen)
-    : tensors_(std::make_unique<Tensors>()) {
+FlatModule::FlatModule(const StateWalk& walk, std::span<const std::string> frozen, Place place)
+    : place_(place), tensors_(std::make_unique<Tensors>()) {
   const torch::NoGradGuard no_grad;
   std::vector<Entry> entries = collect(walk);
   freeze(entries, frozen);
   check_trainable(entries);
   frozen_modules_ = frozen_modules_of(entries);
+  move_to(place, entries);
   for (const Entry& entry : entries) {
     if (entry.is_exchanged()) layout_.append(entry.name(), entry.tensor().sizes().vec());
     if (entry.is_float) whole_layout_.append(entry.name(), entry.tensor().sizes().vec());
   }
   const auto count = static_cast<std::int64_t>(layout_.parameter_count());
-  tensors_->values = at::empty({count}, at::kFloat);
-  tensors_->gradients = at::zeros({count}, at::kFloat);
+  const auto options = at::TensorOptions(at::kFloat).device(device_of(place));
+  tensors_->values = at::empty({count}, options);
+  tensors_->gradients = at::zeros({count}, options);
   auto spec = layout_.tensors().begin();
   for (const Entry& entry : entries) {
     if (entry.is_float) tensors_->whole.push_back(entry.tensor());
@@ -266,15 +284,45 @@ void FlatModule::add_trainable(Run run) {
 }
 
 std::span<float> FlatModule::values() {
+  SKIPTRAIN_CHECK(place_ != Place::kCuda, "a GPU's memory is not the host's");
   return {tensors_->values.data_ptr<float>(), layout_.parameter_count()};
 }
 
 std::span<float> FlatModule::gradients() {
+  SKIPTRAIN_CHECK(place_ != Place::kCuda, "a GPU's memory is not the host's");
   return {tensors_->gradients.data_ptr<float>(), layout_.parameter_count()};
 }
 
 void FlatModule::zero_gradients() {
-  std::fill_n(tensors_->gradients.data_ptr<float>(), layout_.parameter_count(), 0.0f);
+  tensors_->gradients.zero_();
+}
+
+const at::Tensor& FlatModule::value_tensor() const {
+  return tensors_->values;
+}
+
+const at::Tensor& FlatModule::gradient_tensor() const {
+  return tensors_->gradients;
+}
+
+void FlatModule::read(std::span<float> out) const {
+  SKIPTRAIN_CHECK(out.size() == layout_.parameter_count(), "all that is exchanged is read");
+  const torch::NoGradGuard no_grad;
+  tensor_of(out).copy_(tensors_->values);
+}
+
+void FlatModule::write(std::span<const float> values) {
+  SKIPTRAIN_CHECK(values.size() == layout_.parameter_count(), "all that is exchanged is given");
+  const torch::NoGradGuard no_grad;
+  tensors_->values.copy_(tensor_of(values));
+}
+
+bool FlatModule::all_values_finite() const {
+  if (place_ == Place::kHost) {
+    return all_finite(std::span(tensors_->values.data_ptr<float>(), layout_.parameter_count()));
+  }
+  const torch::NoGradGuard no_grad;
+  return tensors_->values.isfinite().all().item<bool>();
 }
 
 void FlatModule::read_whole(std::span<float> out) const {

@@ -7,6 +7,9 @@
 // buffers (batch counters) stay in memory of their own: they are neither trained nor exchanged, and
 // `restore` undoes what a forward pass does to them.
 //
+// In a place that is not the host's, the module moves there as a whole, and the host sees its
+// parameters by read() and write(), one copy each.
+//
 // Not thread-safe; the module must outlive it. Methods may throw c10::Error and Refusal.
 #pragma once
 
@@ -16,6 +19,7 @@
 #include <string>
 #include <vector>
 
+#include "learn/device.h"
 #include "learn/module_state.h"
 #include "model/named_parameters.h"
 #include "model/parameter_layout.h"
@@ -33,15 +37,26 @@ class FlatModule {
   // frozen too. Throws Refusal, kInvalidArgument: a pattern that nothing matches, nothing left to
   // train, a parameter or float buffer that is not a dense float32 one, or that shares only a part
   // of its memory with another.
-  FlatModule(const StateWalk& walk, std::span<const std::string> frozen);
+  FlatModule(const StateWalk& walk, std::span<const std::string> frozen,
+             Place place = Place::kHost);
   ~FlatModule();
 
   const ParameterLayout& layout() const { return layout_; }
-  // The module's own memory: a write changes the model.
+  Place place() const { return place_; }
+  // The module's own memory: a write changes the model. These two only of a module in the host's
+  // memory.
   std::span<float> values();
   // Sums of all backward passes since zero_gradients(). Zero for buffers, which have none.
   std::span<float> gradients();
   void zero_gradients();
+
+  // The same memory, in any place: float32, of one dimension.
+  const at::Tensor& value_tensor() const;
+  const at::Tensor& gradient_tensor() const;
+  // Copies of as many values as layout() has.
+  void read(std::span<float> out) const;
+  void write(std::span<const float> values);
+  bool all_values_finite() const;
 
   // Runs of the flat buffer that the optimizer may change: the parameters, not the buffers.
   struct Run {
@@ -66,6 +81,7 @@ class FlatModule {
   struct Tensors;
   void add_trainable(Run run);
 
+  Place place_;
   ParameterLayout layout_;
   ParameterLayout whole_layout_;
   std::vector<Run> trainable_;

@@ -107,16 +107,17 @@ class StackedModel final : public torch::nn::Module, public Model {
 
 }  // namespace
 
-std::unique_ptr<Model> make_model(const ModelSpec& spec, std::uint64_t seed, Paths paths) {
-  if (spec.file) return make_script_model(*spec.file, spec, paths);
+std::unique_ptr<Model> make_model(const ModelSpec& spec, std::uint64_t seed, Paths paths,
+                                  Place place) {
+  if (spec.file) return make_script_model(*spec.file, spec, paths, place);
   const SeededGenerator seeded(seed);
   return std::make_unique<StackedModel>(spec, paths);
 }
 
-FlatModule flatten(Model& model, const ModelSpec& spec) {
-  if (!spec.file) return FlatModule(model.state(), spec.frozen);
+FlatModule flatten(Model& model, const ModelSpec& spec, Place place) {
+  if (!spec.file) return FlatModule(model.state(), spec.frozen, place);
   try {
-    return FlatModule(model.state(), spec.frozen);
+    return FlatModule(model.state(), spec.frozen, place);
   } catch (const Refusal& refusal) {
     refuse(refusal.error().code, "model.file " + spec.file->path + ": " + refusal.error().message);
   }

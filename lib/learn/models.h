@@ -47,12 +47,14 @@ enum class Paths {
 
 // A model of a valid spec: that of its file, or else a reference model with PyTorch's default
 // initialisation after torch.manual_seed(seed). The process's generator is left as it was found.
+// What a file holds is loaded to `place`; flatten() brings all there. The operators of ops/ are of
+// the host.
 // May throw c10::Error, and Refusal for what is wrong with a file.
 std::unique_ptr<Model> make_model(const ModelSpec& spec, std::uint64_t seed,
-                                  Paths paths = Paths::kFast);
+                                  Paths paths = Paths::kFast, Place place = Place::kHost);
 
-// What nodes of this model exchange, in one buffer. Throws as FlatModule; what is wrong with a file
-// starts with its path.
-FlatModule flatten(Model& model, const ModelSpec& spec);
+// What nodes of this model exchange, in one buffer in `place`, where the whole model then lies.
+// Throws as FlatModule; what is wrong with a file starts with its path.
+FlatModule flatten(Model& model, const ModelSpec& spec, Place place = Place::kHost);
 
 }  // namespace skiptrain::learn

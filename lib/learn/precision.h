@@ -16,6 +16,7 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "learn/device.h"
 
 namespace skiptrain::learn {
 
@@ -28,20 +29,23 @@ std::string_view to_string(Precision precision);
 // without any.
 std::string bf16_instructions();
 
-// kPreconditionFailed, naming train.precision and the reason: this processor would be slower.
-Status check_precision(Precision precision);
+// kPreconditionFailed, naming train.precision and the reason: this processor would be slower. Of a
+// GPU it is measured, which takes some milliseconds.
+Status check_precision(Precision precision, Place place = Place::kHost);
 
-// For as long as it lives, operators of this thread run in `precision`. Make it around the forward
-// pass and the loss; the backward pass follows what the forward pass did.
+// For as long as it lives, operators of this thread, on tensors of `place`, run in `precision`.
+// Make it around the forward pass and the loss; the backward pass follows what the forward pass
+// did.
 class PrecisionScope {
  public:
-  explicit PrecisionScope(Precision precision);
+  explicit PrecisionScope(Precision precision, Place place = Place::kHost);
   ~PrecisionScope();
   PrecisionScope(const PrecisionScope&) = delete;
   PrecisionScope& operator=(const PrecisionScope&) = delete;
 
  private:
   const bool lowers_;
+  const Place place_;
   bool was_enabled_ = false;
 };
 

@@ -52,7 +52,8 @@ at::Tensor loss_for(Model& model, const ModelSpec& spec, LossKind kind, const at
 
 void rehearse(Model& model, FlatModule& flat, const ModelSpec& spec, LossKind kind,
               const at::Tensor& images, const at::Tensor& targets) {
-  const std::vector<float> before(flat.values().begin(), flat.values().end());
+  std::vector<float> before(flat.layout().parameter_count());
+  flat.read(before);
   model.set_training(true);
   const at::Tensor loss = loss_for(model, spec, kind, images, targets);
   if (!loss.requires_grad()) {
@@ -69,7 +70,7 @@ void rehearse(Model& model, FlatModule& flat, const ModelSpec& spec, LossKind ki
     loss_for(model, spec, kind, images, targets);
     model.settle();
   }
-  std::ranges::copy(before, flat.values().begin());
+  flat.write(before);
   flat.restore();
 }
 

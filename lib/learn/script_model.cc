@@ -126,10 +126,11 @@ void find_slots(const torch::jit::Module& module, const std::string& prefix,
 
 class ScriptModel final : public Model {
  public:
-  ScriptModel(const ScriptFile& file, const ModelSpec& spec, Paths paths)
+  ScriptModel(const ScriptFile& file, const ModelSpec& spec, Paths paths, Place place)
       : path_(file.path),
         is_table_(spec.input.channels == 1 && spec.input.height == 1),
-        module_(load_script(file)),
+        place_(place),
+        module_(load_script(file, place)),
         draws_(prepare(module_, path_, paths).draws) {
     find_slots(module_, "", slots_);
   }
@@ -211,7 +212,7 @@ class ScriptModel final : public Model {
 
   c10::IValue call(std::vector<c10::IValue> arguments) {
     std::optional<SeededGenerator> seeded;
-    if (draws_) seeded.emplace(seed_);
+    if (draws_) seeded.emplace(seed_, place_);
     const torch::jit::GraphOptimizerEnabledGuard as_written(false);
     try {
       return module_.forward(std::move(arguments));
@@ -222,6 +223,7 @@ class ScriptModel final : public Model {
 
   const std::string path_;
   const bool is_table_;
+  const Place place_;
   torch::jit::Module module_;
   const bool draws_;
   std::uint64_t seed_ = 0;
@@ -231,10 +233,10 @@ class ScriptModel final : public Model {
 
 }  // namespace
 
-torch::jit::Module load_script(const ScriptFile& file) {
+torch::jit::Module load_script(const ScriptFile& file, Place place) {
   std::optional<torch::jit::Module> module;
   try {
-    module = torch::jit::load(std::make_shared<MemoryReader>(file.bytes), at::kCPU);
+    module = torch::jit::load(std::make_shared<MemoryReader>(file.bytes), device_of(place));
   } catch (const torch::jit::ErrorReport&) {
     refuse_script(file.path + ": its code does not suit this LibTorch",
                   ErrorCode::kInvalidArgument);
@@ -246,9 +248,9 @@ torch::jit::Module load_script(const ScriptFile& file) {
   return *std::move(module);
 }
 
-std::unique_ptr<Model> make_script_model(const ScriptFile& file, const ModelSpec& spec,
-                                         Paths paths) {
-  return std::make_unique<ScriptModel>(file, spec, paths);
+std::unique_ptr<Model> make_script_model(const ScriptFile& file, const ModelSpec& spec, Paths paths,
+                                         Place place) {
+  return std::make_unique<ScriptModel>(file, spec, paths, place);
 }
 
 }  // namespace skiptrain::learn

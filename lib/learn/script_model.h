@@ -20,12 +20,12 @@
 
 namespace skiptrain::learn {
 
-// The module in a file, on the CPU. Throws Refusal that starts with the path. kCorrupt: damaged, or
+// The module in a file, in `place`. Throws Refusal that starts with the path. kCorrupt: damaged, or
 // not TorchScript. kInvalidArgument: it needs an operator or a class that this LibTorch lacks.
-torch::jit::Module load_script(const ScriptFile& file);
+torch::jit::Module load_script(const ScriptFile& file, Place place = Place::kHost);
 
 // Likewise; and kInvalidArgument: it has no forward.
-std::unique_ptr<Model> make_script_model(const ScriptFile& file, const ModelSpec& spec,
-                                         Paths paths);
+std::unique_ptr<Model> make_script_model(const ScriptFile& file, const ModelSpec& spec, Paths paths,
+                                         Place place = Place::kHost);
 
 }  // namespace skiptrain::learn

@@ -15,12 +15,15 @@ std::mutex& one_at_a_time() {
 }  // namespace
 
 struct SeededGenerator::State {
+  explicit State(Place place) : generator(at::globalContext().defaultGenerator(device_of(place))) {}
+
   std::unique_lock<std::mutex> lock{one_at_a_time()};
-  at::Generator generator{at::detail::getDefaultCPUGenerator()};
+  at::Generator generator;
   at::Tensor before;
 };
 
-SeededGenerator::SeededGenerator(std::uint64_t seed) : state_(std::make_unique<State>()) {
+SeededGenerator::SeededGenerator(std::uint64_t seed, Place place)
+    : state_(std::make_unique<State>(place)) {
   const std::lock_guard inner(state_->generator.mutex());
   state_->before = state_->generator.get_state();
   state_->generator.set_current_seed(seed);

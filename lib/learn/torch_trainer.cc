@@ -21,7 +21,7 @@ Result<std::unique_ptr<TorchTrainer>> TorchTrainer::create(TrainerOptions option
   if (!group) return tl::unexpected<Error>(group.error());
   auto trainer = group->trainer(node, std::move(all));
   if (!trainer) return tl::unexpected<Error>(trainer.error());
-  return std::unique_ptr<TorchTrainer>(new TorchTrainer(std::move(*trainer)));
+  return std::unique_ptr<TorchTrainer>(new TorchTrainer(std::move(*trainer), group->place()));
 }
 
 }  // namespace skiptrain::learn

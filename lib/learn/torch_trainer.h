@@ -33,6 +33,7 @@ class TorchTrainer final : public ports::Trainer {
   static Result<std::unique_ptr<TorchTrainer>> create(TrainerOptions options, data::Dataset train,
                                                       data::Dataset test);
 
+  Place place() const { return place_; }  // where it trains
   const ParameterLayout& layout() const override { return trainer_->layout(); }
   ParametersPtr initial_parameters() const override { return trainer_->initial_parameters(); }
   // kMismatch if `start` has another size than the layout.
@@ -53,9 +54,11 @@ class TorchTrainer final : public ports::Trainer {
   }
 
  private:
-  explicit TorchTrainer(std::unique_ptr<ports::Trainer> trainer) : trainer_(std::move(trainer)) {}
+  TorchTrainer(std::unique_ptr<ports::Trainer> trainer, Place place)
+      : trainer_(std::move(trainer)), place_(place) {}
 
   std::unique_ptr<ports::Trainer> trainer_;  // of a group that nothing else refers to
+  Place place_;
 };
 
 }  // namespace skiptrain::learn

@@ -81,7 +81,7 @@ struct TrainerGroup::Shared {
          const GroupSizes& sizes)
       : setup(std::move(given)),
         layout(first->layout()),
-        initial(copy_parameters(first->values())),
+        initial(first->copy()),
         whole{first->whole().whole_layout(), whole_of(first->whole())},
         pool(layout.parameter_count(), sizes.idle_buffers) {
     idle.give(std::move(first));
@@ -153,9 +153,11 @@ Result<TrainerGroup> TrainerGroup::create(TrainerOptions options,
                                           GroupSizes sizes) {
   SKIPTRAIN_CHECK(train && test, "a group is given both data sets");
   if (auto valid = validate(options); !valid) return tl::unexpected<Error>(valid.error());
-  if (auto had = check_precision(options.precision); !had) {
-    return tl::unexpected<Error>(had.error());
-  }
+  const auto place = guarded("train.device", [&] { return find_place(options.device); });
+  if (!place) return tl::unexpected<Error>(place.error());
+  const auto had =
+      guarded("train.precision", [&] { return check_precision(options.precision, *place); });
+  if (!had) return tl::unexpected<Error>(had.error());
   if (auto valid = validate(options, *train, "training"); !valid) {
     return tl::unexpected<Error>(valid.error());
   }
@@ -171,7 +173,7 @@ Result<TrainerGroup> TrainerGroup::create(TrainerOptions options,
     // Let go of as soon as it is copied: it may be as large as the model.
     const auto initial = std::exchange(options.initial, nullptr);
     auto setup = std::make_unique<const TrainingSetup>(
-        TrainingSetup{std::move(options), std::move(train), std::move(test)});
+        TrainingSetup{std::move(options), std::move(train), std::move(test), *place});
     auto first = std::make_unique<Workspace>(*setup);
     if (initial) first->begin_with(*initial, setup->options.initial_source);
     if (setup->options.model.file) first->rehearse();
@@ -197,6 +199,9 @@ Result<std::unique_ptr<ports::Trainer>> TrainerGroup::trainer(
 
 const ParameterLayout& TrainerGroup::layout() const {
   return shared_->layout;
+}
+Place TrainerGroup::place() const {
+  return shared_->setup->place;
 }
 ParametersPtr TrainerGroup::initial_parameters() const {
   return shared_->initial;

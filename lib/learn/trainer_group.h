@@ -50,7 +50,7 @@ class TrainerGroup {
   // range; a model's file that this LibTorch cannot run, or whose outputs are not what the loss
   // takes, as a trial shows; a pattern of `frozen` that nothing matches. kMismatch: data that do
   // not suit the model; `initial` of another model. kCorrupt: a damaged file. kPreconditionFailed:
-  // a precision that this processor does not have.
+  // a precision or a device that this machine does not have.
   static Result<TrainerGroup> create(TrainerOptions options,
                                      std::shared_ptr<const data::Dataset> train,
                                      std::shared_ptr<const data::Dataset> test,
@@ -63,6 +63,7 @@ class TrainerGroup {
                                                   std::vector<std::uint32_t> samples) const;
 
   const ParameterLayout& layout() const;
+  Place place() const;  // that of the options' device
   ParametersPtr initial_parameters() const;
   // Where trained parameters come from; a mix may take its buffers from here too.
   ParametersPool& pool() const;

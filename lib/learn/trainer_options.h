@@ -12,6 +12,7 @@
 #include "core/learning_rate_schedule.h"
 #include "data/dataset.h"
 #include "learn/augmentation.h"
+#include "learn/device.h"
 #include "learn/loss.h"
 #include "learn/model_spec.h"
 #include "learn/optimizer.h"
@@ -30,6 +31,7 @@ struct TrainerOptions {
   OptimizerOptions optimizer;
   double clip_norm = 0.0;             // largest 2-norm of a minibatch's gradients; 0: any
   bool keep_optimizer_state = false;  // keep the optimizer's state from round to round
+  Device device = Device::kCpu;
   Precision precision = Precision::kFloat32;
   std::uint32_t threads = 1;  // within an operator
   bool fast_paths = true;     // own operators and memory; false: LibTorch's alone

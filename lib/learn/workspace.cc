@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <cmath>
-#include <cstring>
 #include <string>
 #include <utility>
 
@@ -12,13 +10,13 @@
 
 #include "base/rng.h"
 #include "data/partition.h"
-#include "learn/gradient_clipping.h"
 #include "learn/guarded.h"
 #include "learn/loss.h"
 #include "learn/metrics.h"
 #include "learn/minibatch_sampler.h"
 #include "learn/ops/step_memory.h"
 #include "learn/rehearsal.h"
+#include "learn/step_losses.h"
 #include "learn/threads.h"
 
 namespace skiptrain::learn {
@@ -46,10 +44,10 @@ std::uint32_t target_width(const TrainerOptions& options) {
   return takes_classes(options.loss) ? 0 : options.model.outputs;
 }
 
-// Ours are float32 alone.
-Paths paths_of(const TrainerOptions& options) {
-  return options.fast_paths && options.precision == Precision::kFloat32 ? Paths::kFast
-                                                                        : Paths::kPlain;
+// Ours are float32 alone, and of the host.
+Paths paths_of(const TrainingSetup& setup) {
+  const bool suits = setup.options.precision == Precision::kFloat32 && setup.place == Place::kHost;
+  return setup.options.fast_paths && suits ? Paths::kFast : Paths::kPlain;
 }
 
 // LibTorch's settings belong to the thread that computes, which need not be the one that came last.
@@ -76,8 +74,8 @@ tl::unexpected<Error> cancelled() {
 
 Workspace::Workspace(const TrainingSetup& setup)
     : setup_(with_threads(setup)),
-      model_(make_model(setup.options.model, setup.options.seed, paths_of(setup.options))),
-      flat_(flatten(*model_, setup.options.model)),
+      model_(make_model(setup.options.model, setup.options.seed, paths_of(setup), setup.place)),
+      flat_(flatten(*model_, setup.options.model, setup.place)),
       batch_(setup.options.model.input,
              std::max<std::size_t>(setup.options.batch_size, kEvaluationBatch),
              {setup.options.mean, setup.options.std}, target_width(setup.options)),
@@ -99,8 +97,15 @@ void Workspace::rehearse() {
   // Two, since a batch norm has nothing to learn from a single sample.
   const std::array<std::uint32_t, 2> samples = {0, static_cast<std::uint32_t>(dataset.size() - 1)};
   batch_.fill(dataset, samples);
-  learn::rehearse(*model_, flat_, setup_.options.model, setup_.options.loss, batch_.images(),
-                  batch_.targets());
+  learn::rehearse(*model_, flat_, setup_.options.model, setup_.options.loss,
+                  carried_to(setup_.place, batch_.images()),
+                  carried_to(setup_.place, batch_.targets()));
+}
+
+ParametersPtr Workspace::copy() const {
+  auto copy = std::make_shared<Parameters>(layout().parameter_count());
+  flat_.read(copy->values());
+  return copy;
 }
 
 Status Workspace::load(const Parameters& parameters, const char* what) {
@@ -109,49 +114,47 @@ Status Workspace::load(const Parameters& parameters, const char* what) {
                                           " parameters given, but " + setup_.options.model.label() +
                                           " has " + std::to_string(layout().parameter_count()));
   }
-  std::memcpy(flat_.values().data(), parameters.values().data(), parameters.bytes().size());
+  flat_.write(parameters.values());
   flat_.restore();
   return {};
 }
 
-Optimizer& Workspace::optimizer_for(NodeState& state) {
-  const bool keeps = setup_.options.keep_optimizer_state;
-  std::unique_ptr<Optimizer>& place = keeps ? state.optimizer : scratch_;
+Descent& Workspace::descent_for(NodeState& state) {
+  const TrainerOptions& options = setup_.options;
+  std::unique_ptr<Descent>& place = options.keep_optimizer_state ? state.descent : scratch_;
   if (!place) {
-    place = make_optimizer(setup_.options.optimizer, layout().parameter_count());
-  } else if (!keeps) {
+    place = make_descent(options.optimizer, options.clip_norm, flat_);
+  } else if (!options.keep_optimizer_state) {
     place->forget();
   }
   return *place;
 }
 
-double Workspace::step(std::span<const std::uint32_t> samples, Optimizer& optimizer,
-                       double learning_rate) {
+at::Tensor Workspace::forward_loss() {
+  const at::Tensor images = carried_to(setup_.place, batch_.images());
+  const at::Tensor targets = carried_to(setup_.place, batch_.targets());
+  const PrecisionScope precision(setup_.options.precision, setup_.place);
+  at::Tensor outputs;
+  return setup_.options.loss == LossKind::kModel
+             ? model_->loss(images, targets, outputs)
+             : loss_of(setup_.options.loss, model_->forward(images).to(at::kFloat), targets);
+}
+
+at::Tensor Workspace::step(std::span<const std::uint32_t> samples, Descent& descent,
+                           double learning_rate) {
   batch_.fill(*setup_.train, samples);
   augmentation_.apply({batch_.images().data_ptr<float>(),
                        samples.size() * setup_.options.model.input.value_count()});
   flat_.zero_gradients();
-  at::Tensor loss;
-  {
-    const PrecisionScope precision(setup_.options.precision);
-    at::Tensor outputs;
-    loss = setup_.options.loss == LossKind::kModel
-               ? model_->loss(batch_.images(), batch_.targets(), outputs)
-               : loss_of(setup_.options.loss, model_->forward(batch_.images()).to(at::kFloat),
-                         batch_.targets());
-  }
+  const at::Tensor loss = forward_loss();
   loss.backward();
   model_->settle();
-  if (setup_.options.clip_norm > 0) {
-    clip_gradient_norm(flat_.gradients(), flat_.trainable(), setup_.options.clip_norm);
-  }
-  optimizer.step(flat_.values(), flat_.gradients(), flat_.trainable(), learning_rate);
-  return static_cast<double>(loss.item<float>());
+  descent.step(flat_, learning_rate);
+  return loss.detach();
 }
 
 Result<Workspace::Progress> Workspace::run_local_steps(const ports::TrainRequest& request,
-                                                       const NodeState& state,
-                                                       Optimizer& optimizer) {
+                                                       const NodeState& state, Descent& descent) {
   const TrainerOptions& options = setup_.options;
   MinibatchSampler sampler(
       state.samples, options.batch_size,
@@ -164,21 +167,22 @@ Result<Workspace::Progress> Workspace::run_local_steps(const ports::TrainRequest
   progress.steps = options.local_epochs != 0
                        ? std::uint64_t{options.local_epochs} * sampler.batches_per_pass()
                        : options.local_steps;
+  StepLosses losses(setup_.place, progress.steps);
   for (std::uint64_t i = 0; i < progress.steps; ++i) {
     if (request.cancel.stop_requested()) return cancelled();
     const auto samples = sampler.next();
     model_->seed(
         derive_seed({options.seed, kDropoutStream, state.node.value(), request.round.value(), i}));
-    const double loss = step(samples, optimizer, learning_rate);
-    if (!std::isfinite(loss)) {
-      return fail(ErrorCode::kNumeric, "the loss of local step " + std::to_string(i) +
-                                           " of round " + to_string(request.round) +
-                                           " is not finite: a lower train.lr may help");
-    }
-    progress.loss_sum += loss;
+    if (!losses.add(step(samples, descent, learning_rate))) break;
     progress.samples += samples.size();
   }
-  if (!all_finite(flat_.values())) {
+  if (const auto bad = losses.first_not_finite()) {
+    return fail(ErrorCode::kNumeric, "the loss of local step " + std::to_string(*bad) +
+                                         " of round " + to_string(request.round) +
+                                         " is not finite: a lower train.lr may help");
+  }
+  progress.loss_sum = losses.sum();
+  if (!flat_.all_values_finite()) {
     return fail(ErrorCode::kNumeric, "a parameter is not finite after the local steps of round " +
                                          to_string(request.round) + ": a lower train.lr may help");
   }
@@ -197,13 +201,13 @@ Result<ports::TrainOutcome> Workspace::train(const ports::TrainRequest& request,
     return tl::unexpected<Error>(loaded.error());
   }
   model_->set_training(true);
-  auto progress = run_local_steps(request, state, optimizer_for(state));
+  auto progress = run_local_steps(request, state, descent_for(state));
   if (!progress) {
-    state.optimizer.reset();
+    state.descent.reset();
     return tl::unexpected<Error>(std::move(progress.error()));
   }
   const MutableParametersPtr snapshot = pool.acquire();
-  std::memcpy(snapshot->values().data(), flat_.values().data(), snapshot->bytes().size());
+  flat_.read(snapshot->values());
   ports::TrainOutcome outcome;
   outcome.parameters = snapshot;
   outcome.samples = progress->samples;
@@ -241,13 +245,16 @@ Result<ports::Evaluation> Workspace::evaluate(const Parameters& parameters,
         std::span(samples).subspan(begin_at, std::min(kEvaluationBatch, samples.size() - begin_at));
     batch_.fill(test, part);
     model_->seed(derive_seed({setup_.options.seed, kDropoutStream, begin_at}));
-    const PrecisionScope precision(setup_.options.precision);
+    const at::Tensor images = carried_to(setup_.place, batch_.images());
+    const PrecisionScope precision(setup_.options.precision, setup_.place);
     if (setup_.options.loss == LossKind::kModel) {
       at::Tensor outputs;
-      const at::Tensor loss = model_->loss(batch_.images(), batch_.targets(), outputs);
+      const at::Tensor targets = carried_to(setup_.place, batch_.targets());
+      const at::Tensor loss = model_->loss(images, targets, outputs);
+      if (outputs.defined()) outputs = outputs.cpu();
       metrics.add_told(loss.item<double>(), outputs, batch_.targets());
     } else {
-      metrics.add(model_->forward(batch_.images()).to(at::kFloat), batch_.targets());
+      metrics.add(model_->forward(images).to(at::kFloat).cpu(), batch_.targets());
     }
     model_->settle();
   }

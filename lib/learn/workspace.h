@@ -1,5 +1,5 @@
 // What one worker computes with: a module, its gradients, the optimizer's scratch memory, the
-// memory of a minibatch. Inside lib/learn only.
+// memory of a minibatch, all of it in one place (device.h). Inside lib/learn only.
 //
 // A node is a guest in a workspace for the length of one call: its parameters are copied in, and
 // what it gets depends on nothing that an earlier guest left behind. The module's parameters are
@@ -21,9 +21,10 @@
 #include "data/dataset.h"
 #include "learn/augmentation.h"
 #include "learn/batch.h"
+#include "learn/descent.h"
+#include "learn/device.h"
 #include "learn/flat_module.h"
 #include "learn/models.h"
-#include "learn/optimizer.h"
 #include "learn/trainer_options.h"
 #include "model/parameters.h"
 #include "ports/trainer.h"
@@ -32,9 +33,10 @@ namespace skiptrain::learn {
 
 // What all workers and nodes have in common.
 struct TrainingSetup {
-  TrainerOptions options;  // valid; `node` is not looked at
+  TrainerOptions options;  // valid; `node` and `device` are not looked at
   std::shared_ptr<const data::Dataset> train;
   std::shared_ptr<const data::Dataset> test;
+  Place place = Place::kHost;
 };
 
 // What is a node's own, from one round to the next.
@@ -42,7 +44,7 @@ struct NodeState {
   NodeId node;
   std::vector<std::uint32_t> samples;  // its share: indices into the training set
   // With keep_optimizer_state, as its last round left it; null before the first.
-  std::unique_ptr<Optimizer> optimizer;
+  std::unique_ptr<Descent> descent;
 };
 
 // kUnavailable: asked to stop.
@@ -54,7 +56,8 @@ class Workspace {
   explicit Workspace(const TrainingSetup& setup);
 
   const ParameterLayout& layout() const { return flat_.layout(); }
-  std::span<const float> values() { return flat_.values(); }
+  // What the module holds.
+  ParametersPtr copy() const;
   // With what is frozen.
   const FlatModule& whole() const { return flat_; }
 
@@ -80,18 +83,20 @@ class Workspace {
 
   Status load(const Parameters& parameters, const char* what);
   // As it is at the start of a round of `state`'s node.
-  Optimizer& optimizer_for(NodeState& state);
+  Descent& descent_for(NodeState& state);
   Result<Progress> run_local_steps(const ports::TrainRequest& request, const NodeState& state,
-                                   Optimizer& optimizer);
-  // One minibatch; the loss before the step.
-  double step(std::span<const std::uint32_t> samples, Optimizer& optimizer, double learning_rate);
+                                   Descent& descent);
+  // One minibatch; the loss before the step, a scalar in `place`.
+  at::Tensor step(std::span<const std::uint32_t> samples, Descent& descent, double learning_rate);
+  // Of the minibatch that batch_ holds.
+  at::Tensor forward_loss();
 
   const TrainingSetup& setup_;
   std::unique_ptr<Model> model_;
   FlatModule flat_;
   BatchBuffer batch_;
   Augmentation augmentation_;
-  std::unique_ptr<Optimizer> scratch_;  // of rounds whose optimizer state nobody keeps
+  std::unique_ptr<Descent> scratch_;  // of rounds whose optimizer state nobody keeps
 };
 
 }  // namespace skiptrain::learn
