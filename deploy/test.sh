@@ -12,7 +12,8 @@ Installs the Debian packages that are missing, builds build/PRESET and runs ever
 
   --quick        leave out the tests labelled integration or slow
   --all          also clang-tidy and the sanitizer presets (asan-ubsan, tsan); an hour or so
-  --preset NAME  dev (default), release, asan-ubsan, tsan or core-only
+  --preset NAME  dev (default), release, asan-ubsan, tsan, core-only or
+                 learn-only
   --no-install   do not look for packages
 USAGE
 }
