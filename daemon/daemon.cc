@@ -1,7 +1,5 @@
 #include "daemon/daemon.h"
 
-#include <systemd/sd-daemon.h>
-
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -26,6 +24,7 @@
 #include "daemon/control_server.h"
 #include "daemon/control_service.h"
 #include "daemon/logging/logging.h"
+#include "daemon/service_manager.h"
 #include "daemon/state_dir.h"
 #include "daemon/workload/workload.h"
 #include "runtime/driver.h"
@@ -42,6 +41,8 @@ constexpr Duration kDrainLimit = std::chrono::minutes(2);
 constexpr Duration kDrainPoll = std::chrono::milliseconds(50);
 constexpr Duration kLeaveLimit = std::chrono::seconds(15);
 constexpr Duration kControlPatience = std::chrono::seconds(1);
+// Reading a model file of gigabytes and a long run's state from slow flash.
+constexpr Duration kOpeningLimit = std::chrono::minutes(10);
 
 class Daemon {
  public:
@@ -56,7 +57,11 @@ class Daemon {
         driver_(driver_options(config_, state.run)),
         service_(config_, incarnation_, driver_, keyring_,
                  {.shutdown = [this] { end("asked to by RPC"); }, .leave = [this] { leave(); }}),
-        signals_(main_loop_, SIGINT, SIGTERM, SIGHUP) {}
+        signals_(main_loop_, SIGINT, SIGTERM, SIGHUP),
+        service_manager_(main_loop_, [this](ServiceManager::Answer answer) {
+          driver_.inspect_soon(
+              [answer = std::move(answer)](const core::Node& node) { answer(status_line(node)); });
+        }) {}
 
   Status run() {
     driver_.start();
@@ -65,12 +70,12 @@ class Daemon {
     spdlog::info("skiptraind {} is node {} ({}) of cluster {}, control at {}", kVersion,
                  config_.node.id.value(), config_.node.name, config_.cluster.id,
                  config_.control.socket.string());
-    sd_notify(0, "STATUS=warming up");
+    service_manager_.start();
     await_signal();
     std::thread loader([this] { load(); });
     main_loop_.run();
 
-    sd_notify(0, "STOPPING=1");
+    service_manager_.stopping();
     const std::jthread watchdog([](const std::stop_token& done) { enforce_stop_limit(done); });
     driver_.cancel();
     driver_.history().close();
@@ -95,7 +100,7 @@ class Daemon {
       return fail_with(attached.error());
     }
     spdlog::info("listening for peers at {}", driver_.transport()->address());
-    sd_notify(0, "READY=1\nSTATUS=running");
+    service_manager_.ready();
   } catch (const std::exception& error) {
     fail_with({ErrorCode::kInternal, std::string("loading data and model: ") + error.what()});
   }
@@ -198,6 +203,7 @@ class Daemon {
   ControlService service_;
   asio::io_context main_loop_;
   asio::signal_set signals_;
+  ServiceManager service_manager_;
   std::thread leaver_;
   std::atomic<bool> ending_ = false;
   std::mutex failure_mutex_;
@@ -234,6 +240,7 @@ Result<Incarnation> set_aside(StateDir& state_dir, const Config& config, Incarna
 }  // namespace
 
 Status run_daemon(Config config, const StartOptions& start) {
+  ServiceManager::starting("opening the state", kOpeningLimit);
   auto state_dir = StateDir::open(config.node.data_dir);
   if (!state_dir) return tl::unexpected(state_dir.error());
   auto keyring = load_keyring(config);

@@ -111,6 +111,10 @@ class Driver {
   auto inspect(Look look) {
     return on_loop([this, look = std::move(look)] { return look(std::as_const(node_)); });
   }
+  // As `inspect`, without waiting: `look` runs some time before `stop` returns, or never.
+  void inspect_soon(std::function<void(const core::Node&)> look) {
+    asio::post(loop_, [this, look = std::move(look)] { look(node_); });
+  }
   // As `inspect`, with the cluster too; nullptr where the nodes are listed in the config, and while
   // warming up.
   template <typename Look>

@@ -181,7 +181,7 @@ TEST_F(LifecycleTest, ADataFolderThatCannotBeWrittenIsNamed) {
   expect_refusal(1, "node.data_dir /proc/self");
 }
 
-TEST_F(LifecycleTest, TellsSystemdWhenItIsReady) {
+TEST_F(LifecycleTest, TellsSystemdWhenItIsReadyLivesAndEnds) {
   const std::string path = cluster_.dir() / "notify";
   const sockaddr_un address = unix_address(path);
   const int receiver = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -196,9 +196,18 @@ TEST_F(LifecycleTest, TellsSystemdWhenItIsReady) {
       return heard.find(text) != std::string::npos;
     });
   };
-  cluster_.start(0, {.command = {}, .output_file = "", .environment = {{"NOTIFY_SOCKET", path}}});
+  cluster_.start(0, {.command = {},
+                     .output_file = "",
+                     .environment = {{"NOTIFY_SOCKET", path}, {"WATCHDOG_USEC", "600000"}}});
   EXPECT_TRUE(hears("READY=1")) << heard;
+  EXPECT_LT(heard.find("EXTEND_TIMEOUT_USEC="), heard.find("READY=1"));
   EXPECT_LT(heard.find("STATUS=warming up"), heard.find("READY=1"));
+  for (int i = 0; i < 3; ++i) {
+    heard.clear();
+    EXPECT_TRUE(hears("WATCHDOG=1")) << heard;
+  }
+  EXPECT_TRUE(hears("STATUS=round ")) << heard;
+  heard.clear();
   cluster_.process(0).signal(SIGTERM);
   EXPECT_TRUE(hears("STOPPING=1")) << heard;
   close(receiver);
