@@ -208,6 +208,9 @@ void print_status(const NodeView& view, Screen& screen) {
   }
   fields.push_back({"checkpoint", checkpoint_text(s)});
   if (!s.store_error().empty()) fields.push_back({"", Cell(s.store_error(), Style::kBad)});
+  if (!s.metrics_address().empty()) {
+    fields.push_back({"metrics", "http://" + s.metrics_address() + "/metrics"});
+  }
   fields.push_back({"process", "up " + seconds_text(s.uptime_seconds()) + ", " +
                                    bytes_text(s.resident_bytes()) + " resident"});
   print_fields(screen, fields);

@@ -142,6 +142,15 @@ v1::RoundRecord to_message(const runtime::RoundEntry& entry) {
   return message;
 }
 
+v1::RoundTotals to_message(const runtime::RoundTotals& totals) {
+  v1::RoundTotals message;
+  message.set_train(totals.train);
+  message.set_train_failed(totals.train_failed);
+  message.set_sync(totals.sync);
+  message.set_caught_up(totals.caught_up);
+  return message;
+}
+
 v1::EvaluateResponse to_message(const runtime::EvaluatedRound& evaluated) {
   v1::EvaluateResponse message;
   const ports::Evaluation& evaluation = evaluated.evaluation;

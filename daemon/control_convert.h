@@ -15,6 +15,7 @@ v1::Activity to_message(core::Activity activity);
 v1::LinkState to_message(ports::LinkState state);
 v1::Schedule to_message(const core::Schedule& schedule, Round effective);
 v1::Directive to_message(const core::Directive& directive);
+v1::RoundTotals to_message(const runtime::RoundTotals& totals);
 v1::RoundRecord to_message(const runtime::RoundEntry& entry);
 v1::EvaluateResponse to_message(const runtime::EvaluatedRound& evaluated);
 v1::UpdateCounters to_message(const core::UpdateCounters& counters, std::uint64_t rejected,

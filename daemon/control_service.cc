@@ -118,6 +118,7 @@ void ControlService::fill_from_node(const core::Node& node, v1::GetStatusRespons
     response.set_parameter_count(parameters->size());
   }
   response.set_failure(node.failure());
+  response.set_updates_held(static_cast<std::uint32_t>(node.updates_held()));
   response.set_pause_requested(node.pause_requested());
   response.set_stop_requested(node.stop_requested());
   *response.mutable_updates() =
@@ -154,6 +155,8 @@ grpc::Status ControlService::GetStatus(grpc::ServerContext*, const v1::GetStatus
   response->set_uptime_seconds(std::chrono::duration<double>(uptime).count());
   response->set_median_round_seconds(to_seconds(driver_.history().median_round_time()));
   response->set_resident_bytes(resident_bytes());
+  *response->mutable_rounds_done() = to_message(driver_.history().totals());
+  response->set_metrics_address(metrics_address_);
   if (const auto transport = driver_.transport()) {
     response->set_address(transport->address());
     std::uint64_t rejected = response->updates().rejected();
@@ -198,6 +201,7 @@ grpc::Status ControlService::ListPeers(grpc::ServerContext*, const v1::ListPeers
     entry->set_updates_late(neighbour.late);
     entry->set_updates_missed(neighbour.missed);
     entry->set_updates_rejected(link.updates_rejected);
+    entry->set_updates_dropped(link.updates_dropped);
     entry->set_reconnects(link.reconnects);
     entry->set_last_heard_seconds(link.last_heard_seconds);
     entry->set_last_error(link.last_error);

@@ -8,9 +8,11 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "base/ids.h"
 #include "daemon/config/config.h"
+#include "daemon/metrics/page.h"
 #include "discovery/keyring.h"
 #include "runtime/driver.h"
 #include "skiptrain/v1/control.grpc.pb.h"
@@ -27,6 +29,12 @@ class ControlService final : public v1::Control::Service {
   // Keeps references to both for its lifetime. `keyring` is null where nodes are listed.
   ControlService(const Config& config, Incarnation incarnation, runtime::Driver& driver,
                  std::shared_ptr<discovery::Keyring> keyring, Actions actions);
+
+  // From now on the status names where metrics are served. Before the first call.
+  void set_metrics_address(std::string address) { metrics_address_ = std::move(address); }
+  // What a scrape shows, gathered as for the RPCs; `process` is left empty. Must not be called on
+  // the driver's thread.
+  NodeReport node_report();
 
   grpc::Status GetVersion(grpc::ServerContext*, const v1::GetVersionRequest*,
                           v1::GetVersionResponse* response) override;
@@ -95,6 +103,7 @@ class ControlService final : public v1::Control::Service {
   runtime::Driver& driver_;
   const std::shared_ptr<discovery::Keyring> keyring_;
   const Actions actions_;
+  std::string metrics_address_;
   const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
 };
 

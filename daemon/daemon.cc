@@ -7,6 +7,7 @@
 #include <csignal>
 #include <exception>
 #include <filesystem>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <sstream>
@@ -19,11 +20,16 @@
 #include <asio/signal_set.hpp>
 #include <spdlog/spdlog.h>
 
+#include "base/check.h"
 #include "base/version.h"
 #include "daemon/assemble.h"
+#include "daemon/config/values.h"
 #include "daemon/control_server.h"
 #include "daemon/control_service.h"
 #include "daemon/logging/logging.h"
+#include "daemon/metrics/http_server.h"
+#include "daemon/metrics/process_usage.h"
+#include "daemon/metrics/readiness.h"
 #include "daemon/service_manager.h"
 #include "daemon/state_dir.h"
 #include "daemon/workload/workload.h"
@@ -43,6 +49,8 @@ constexpr Duration kLeaveLimit = std::chrono::seconds(15);
 constexpr Duration kControlPatience = std::chrono::seconds(1);
 // Reading a model file of gigabytes and a long run's state from slow flash.
 constexpr Duration kOpeningLimit = std::chrono::minutes(10);
+// A main loop that does not get round to a question within this counts as stuck.
+constexpr Duration kLoopPatience = std::chrono::seconds(1);
 
 class Daemon {
  public:
@@ -65,6 +73,8 @@ class Daemon {
 
   Status run() {
     driver_.start();
+    auto metrics = serve_metrics();
+    if (!metrics) return tl::unexpected(metrics.error());
     auto server = ControlServer::start(service_, config_.control.socket);
     if (!server) return tl::unexpected(server.error());
     spdlog::info("skiptraind {} is node {} ({}) of cluster {}, control at {}", kVersion,
@@ -82,6 +92,7 @@ class Daemon {
     loader.join();
     if (leaver_.joinable()) leaver_.join();
     server->stop(kControlPatience);
+    metrics->reset();
     driver_.stop();
     const std::lock_guard lock(failure_mutex_);
     if (failure_) return tl::unexpected(*failure_);
@@ -89,6 +100,32 @@ class Daemon {
   }
 
  private:
+  // Null if it is off.
+  Result<std::unique_ptr<MetricsServer>> serve_metrics() {
+    if (config_.metrics.listen.empty()) return std::unique_ptr<MetricsServer>();
+    const auto at = parse_host_port(config_.metrics.listen);
+    SKIPTRAIN_CHECK(at.has_value(), "a loaded config names an address");
+    auto server = MetricsServer::bind(
+        {at->host, at->port}, {.is_alive = [this] { return driver_.answers_within(kLoopPatience); },
+                               .readiness =
+                                   [this] {
+                                     v1::GetStatusResponse status;
+                                     service_.GetStatus(nullptr, nullptr, &status);
+                                     return readiness(status);
+                                   },
+                               .metrics =
+                                   [this] {
+                                     NodeReport report = service_.node_report();
+                                     report.process = process_usage();
+                                     return metrics_page(report);
+                                   }});
+    if (!server) return tl::unexpected(server.error());
+    service_.set_metrics_address(server->address());
+    server->serve();
+    spdlog::info("metrics at http://{}/metrics", server->address());
+    return std::make_unique<MetricsServer>(*std::move(server));
+  }
+
   // Loading allocates by what files declare, so running out of memory is a likely way to fail.
   void load() try {
     auto machinery = load_machinery(config_, std::move(store_), model_, keyring_);

@@ -105,6 +105,11 @@ void check_listener(Document& document) {
       "encrypted "
       "nor authenticated: certificates are not there yet; security.insecure = true allows it on a "
       "network that you trust";
+  if (const std::string& metrics = document.config.metrics.listen;
+      document.is_set("metrics.listen") && !metrics.empty() &&
+      !is_loopback(parse_host_port(metrics)->host)) {
+    document.complain("metrics.listen", std::string(kWhy));
+  }
   if (document.config.membership.enabled) {
     const auto& node = document.config.node;
     const std::pair<const char*, const std::string*> listeners[] = {

@@ -73,6 +73,11 @@ struct ControlSettings {
   bool operator==(const ControlSettings&) const = default;
 };
 
+struct MetricsSettings {
+  std::string listen;  // HOST:PORT; empty: off
+  bool operator==(const MetricsSettings&) const = default;
+};
+
 struct SecuritySettings {
   bool insecure = false;
   bool operator==(const SecuritySettings&) const = default;
@@ -251,6 +256,7 @@ struct Config {
   ExchangeSettings exchange;
   TransportSettings transport;
   StoreSettings store;
+  MetricsSettings metrics;
 
   // This node's entry in cluster.nodes, and its index there. Where nodes find each other, it is the
   // only one.

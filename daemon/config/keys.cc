@@ -287,6 +287,13 @@ void append_store(List& list) {
       "least time between checkpoints of rounds without training, 0s to 24h"));
 }
 
+void append_metrics(List& list) {
+  list.push_back(text<Config>(
+      "metrics.listen", [](auto& c) -> auto& { return c.metrics.listen; }, an_address_or_empty,
+      "HOST:PORT where Prometheus finds /metrics, and others /livez and /readyz (port 0: any free "
+      "one, named in the log and by skipctl status); \"\": off"));
+}
+
 }  // namespace
 
 const std::vector<Key<Config>>& config_keys() {
@@ -303,6 +310,7 @@ const std::vector<Key<Config>>& config_keys() {
     append_exchange(list);
     append_transport(list);
     append_store(list);
+    append_metrics(list);
     return list;
   }();
   return kKeys;

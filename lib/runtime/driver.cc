@@ -168,6 +168,14 @@ void Driver::stop() {
   if (const auto keeper = this->keeper()) keeper->stop();  // writes what was committed last
 }
 
+bool Driver::answers_within(Duration limit) {
+  // Shared with the loop, which may get round to it after we have given up.
+  auto promise = std::make_shared<std::promise<void>>();
+  const auto answered = promise->get_future();
+  asio::post(loop_, [promise] { promise->set_value(); });
+  return answered.wait_for(limit) == std::future_status::ready;
+}
+
 void Driver::post(core::Event event) {
   asio::post(loop_, [this, event = std::move(event)] { step(event); });
 }

@@ -102,6 +102,10 @@ class Driver {
   // nullopt while warming up, or if nothing outlives the process.
   std::optional<StoreReport> store_report() const;
 
+  // Does the loop thread get round to something new within `limit`? False once stopped. From any
+  // thread but the loop's.
+  bool answers_within(Duration limit);
+
   // Thread-safe: hands an event to the node.
   void post(core::Event event);
 

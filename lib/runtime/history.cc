@@ -4,12 +4,23 @@
 #include <utility>
 
 namespace skiptrain::runtime {
+namespace {
+
+std::uint64_t& kind_of(const core::RoundRecord& record, RoundTotals& totals) {
+  if (record.trained) return totals.train;
+  // Only a training that was begun has taken time.
+  if (record.train_time > Duration::zero()) return totals.train_failed;
+  return record.caught_up ? totals.caught_up : totals.sync;
+}
+
+}  // namespace
 
 History::History(std::size_t limit) : limit_(std::max<std::size_t>(limit, 1)) {}
 
 void History::append(core::RoundRecord record) {
   {
     const std::lock_guard lock(mutex_);
+    ++kind_of(record, totals_);
     entries_.push_back({std::move(record), std::nullopt, ++last_serial_});
     if (entries_.size() > limit_) entries_.pop_front();
   }
@@ -38,6 +49,19 @@ std::vector<RoundEntry> History::wait_for_after(std::uint64_t serial, Duration p
   std::unique_lock lock(mutex_);
   changed_.wait_for(lock, patience, [&] { return closed_ || last_serial_ > serial; });
   return after(serial);
+}
+
+RoundTotals History::totals() const {
+  const std::lock_guard lock(mutex_);
+  return totals_;
+}
+
+std::optional<RoundEntry> History::newest_trained() const {
+  const std::lock_guard lock(mutex_);
+  const auto found =
+      std::ranges::find_if(entries_.rbegin(), entries_.rend(),
+                           [](const RoundEntry& entry) { return entry.record.trained; });
+  return found == entries_.rend() ? std::nullopt : std::optional(*found);
 }
 
 Duration History::median_round_time() const {

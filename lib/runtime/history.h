@@ -23,6 +23,14 @@ struct RoundEntry {
   std::uint64_t serial = 0;                     // counts appended records from 1, without gaps
 };
 
+// Of all records that were appended, also of those that are no longer kept.
+struct RoundTotals {
+  std::uint64_t train = 0;
+  std::uint64_t train_failed = 0;  // began to train, and mixed its old model
+  std::uint64_t sync = 0;          // mixed without training
+  std::uint64_t caught_up = 0;     // jumps without training
+};
+
 class History {
  public:
   explicit History(std::size_t limit);
@@ -37,6 +45,9 @@ class History {
   // Entries after `serial`, oldest first, as soon as there are any; empty after `patience`, or once
   // `close` was called.
   std::vector<RoundEntry> wait_for_after(std::uint64_t serial, Duration patience) const;
+  RoundTotals totals() const;
+  // The newest round that trained, of those kept; nullopt if none did.
+  std::optional<RoundEntry> newest_trained() const;
   // Median duration of the newest rounds (at most 32); zero before the first.
   Duration median_round_time() const;
 
@@ -52,6 +63,7 @@ class History {
   mutable std::condition_variable changed_;
   std::deque<RoundEntry> entries_;
   std::uint64_t last_serial_ = 0;
+  RoundTotals totals_;
   bool closed_ = false;
 };
 

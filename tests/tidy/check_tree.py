@@ -49,12 +49,15 @@ ROOMS = {
     "daemon/logging": {"base", "daemon/config"},
     # Its tool must start at once: neither torch nor the rooms behind the daemon.
     "ctl": {"base", "model", "core", "data", "proto", "daemon/config"},
+    # What others may read of a daemon, from the answers of its control service.
+    "daemon/metrics": {"base", "proto"},
     # What is trained, for the daemon and for skiptrain-sim, a program of its own.
     "daemon/workload": {"base", "model", "data", "energy", "learn", "store", "daemon/config"},
     "ctl/sim": BASE | {"data", "energy", "learn", "store", "sim", "ctl", "daemon/config",
                        "daemon/workload"},
     "daemon": BASE | {"wire", "transport", "discovery", "data", "learn", "energy", "store",
-                      "runtime", "proto", "daemon/config", "daemon/logging", "daemon/workload"},
+                      "runtime", "proto", "daemon/config", "daemon/logging", "daemon/metrics",
+                      "daemon/workload"},
 }
 
 # (what, pattern of the included name, where it may stand)
@@ -66,6 +69,7 @@ HEAVY = [
     ("protobuf", r"google/protobuf/|.*\.pb\.h$",
      r"lib/(wire|transport)/|daemon/|ctl/"
      r"|tests/(unit/(wire|transport|daemon|ctl)|integration|bench|fuzz)/"),
+    ("an HTTP server or Prometheus", r"(httplib\.h|prometheus/.*)$", r"daemon/metrics/\w+\.cc$|tests/"),
     ("Asio", r"asio(/|\.hpp)", r"lib/(discovery|runtime)/|daemon/|tests/"),
     ("a thread, clock, file, socket, log or stream",
      r"(thread|mutex|shared_mutex|condition_variable|future|atomic|fstream|iostream|filesystem|"

@@ -202,6 +202,11 @@ TEST(ConfigRefusalsTest, OpenListenerNeedsTheWordInsecure) {
       parse(edited("[cluster]", "listen = \"127.0.0.1:7401\"\n[cluster]", relayed)).has_value());
   EXPECT_THAT(refusal(edited("[cluster]", "listen = \"0.0.0.0:7401\"\n[cluster]")),
               HasSubstr(at(4, "node.listen = \"0.0.0.0:7401\": must be a loopback address")));
+  EXPECT_THAT(refusal(with("[metrics]\nlisten = \"0.0.0.0:9464\"\n")),
+              HasSubstr("metrics.listen = \"0.0.0.0:9464\": must be a loopback address"));
+  EXPECT_THAT(refusal(with("[metrics]\nlisten = \":9464\"\n")),
+              HasSubstr("metrics.listen = \":9464\": must be HOST:PORT"));
+  EXPECT_TRUE(parse(with("[metrics]\nlisten = \"[::1]:0\"\n")).has_value());
 }
 
 TEST(ConfigRefusalsTest, ChoosesBetweenKeysThatExcludeEachOther) {

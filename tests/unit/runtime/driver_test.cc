@@ -1,6 +1,7 @@
 #include "runtime/driver.h"
 
 #include <cmath>
+#include <future>
 #include <thread>
 
 #include <gtest/gtest.h>
@@ -91,6 +92,25 @@ TEST(DriverTest, ChargesTheEstimateWithoutAMeterAndAnswersWhileItTrains) {
   EXPECT_DOUBLE_EQ(spent.value(), 2.0);
   rig.trainer->hold = false;
   EXPECT_TRUE(eventually([&] { return rig.phase() == core::Phase::kFinished; }));
+}
+
+TEST(DriverTest, AStuckLoopDoesNotAnswerAndALivingOneDoes) {
+  Rig rig(alone(0));
+  EXPECT_TRUE(rig.driver->answers_within(std::chrono::seconds(10)));
+  std::promise<void> entered;
+  std::promise<void> free;
+  std::thread stuck([&] {
+    rig.driver->inspect([&](const core::Node&) {
+      entered.set_value();
+      free.get_future().wait();
+      return 0;
+    });
+  });
+  entered.get_future().wait();
+  EXPECT_FALSE(rig.driver->answers_within(std::chrono::milliseconds(50)));
+  free.set_value();
+  stuck.join();
+  EXPECT_TRUE(rig.driver->answers_within(std::chrono::seconds(10)));
 }
 
 class StepMeter final : public ports::EnergyMeter {

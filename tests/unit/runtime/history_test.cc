@@ -26,6 +26,25 @@ TEST(HistoryTest, KeepsTheNewestUpToItsLimit) {
   EXPECT_EQ(history.newest(10).size(), 3u);
 }
 
+TEST(HistoryTest, CountsEachKindOfRoundBeyondItsLimit) {
+  History history(1);
+  EXPECT_FALSE(history.newest_trained());
+  auto trained = record(0);
+  trained.trained = true;
+  trained.train_time = 2ms;
+  auto diverged = record(1);
+  diverged.train_time = 2ms;
+  auto jumped = record(2);
+  jumped.caught_up = true;
+  for (const auto& round : {diverged, jumped, record(3), record(4), trained}) history.append(round);
+  EXPECT_EQ(history.totals().train, 1u);
+  EXPECT_EQ(history.totals().train_failed, 1u);
+  EXPECT_EQ(history.totals().caught_up, 1u);
+  EXPECT_EQ(history.totals().sync, 2u);
+  ASSERT_TRUE(history.newest_trained());
+  EXPECT_EQ(history.newest_trained()->record.round, Round(0));
+}
+
 TEST(HistoryTest, AttachesAnEvaluationToItsRound) {
   History history(3);
   history.append(record(7));
