@@ -111,6 +111,10 @@ install_packages() {
     die "apt-get install failed; Debian 12 and 13 have all of these packages, others may not"
   }
   rm -f "$log"
+  # Only its programs are wanted; Debian starts it as a service of this machine, too.
+  if [ -d /run/systemd/system ] && [[ " ${missing[*]} " == *" prometheus "* ]]; then
+    as_root systemctl disable --quiet --now prometheus || true
+  fi
 }
 
 # As many compilers at once as there are cores and memory for.
