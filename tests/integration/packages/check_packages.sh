@@ -28,7 +28,7 @@ complete_words() {
 commands=$("$work/usr/bin/skipctl" --help | sed -n '/^Subcommands:/,/^$/s/^  \([a-z-]*\) .*/\1/p')
 [ -n "$commands" ] || { echo "skipctl --help lists no commands" >&2; exit 1; }
 for command in $commands; do
-  complete_words skipctl "${command:0:2}" | grep -qx -- "$command" ||
+  complete_words skipctl "${command:0:2}" | grep -x -- "$command" >/dev/null ||
     { echo "bash does not complete $command" >&2; exit 1; }
 done
 [ "$(complete_words skipctl schedule s | sort | xargs)" = "set show" ] ||

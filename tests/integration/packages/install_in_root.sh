@@ -123,7 +123,7 @@ apt_inside install "/tmp/${DEB##*/}" "/tmp/${SIM_DEB##*/}" dataset-fashion-mnist
 say "what is there"
 [ "$(inside stat -c '%U %a' "/$STATE")" = "skiptrain 700" ] || fail "/$STATE: wrong owner or mode"
 [ "$(inside stat -c %U /run/skiptrain)" = skiptrain ] || fail "/run/skiptrain: wrong owner"
-inside dpkg-query -W -f '${Conffiles}' skiptrain | grep -q "/$CONFIG" || fail "/$CONFIG is no conffile"
+inside dpkg-query -W -f '${Conffiles}' skiptrain | grep "/$CONFIG" >/dev/null || fail "/$CONFIG is no conffile"
 [ -z "$(find "$ROOT/etc/systemd/system" -name 'skiptraind*')" ] || fail "the unit is enabled"
 inside dpkg -V skiptrain skiptrain-sim || fail "files differ from the packages'"
 for page in man8/skiptraind.8 man1/skipctl.1; do
@@ -145,7 +145,7 @@ say "an upgrade keeps what the operator wrote, and the state"
 make_upgrade
 printf '# The operator was here.\n' >>"$ROOT/$CONFIG"
 quietly inside env DEBIAN_FRONTEND=noninteractive dpkg --force-confdef --force-confold -i /tmp/upgrade.deb
-inside dpkg-query -W -f '${Version}' skiptrain | grep -q '+upgrade' || fail "not upgraded"
+inside dpkg-query -W -f '${Version}' skiptrain | grep '+upgrade' >/dev/null || fail "not upgraded"
 grep -q 'The operator was here' "$ROOT/$CONFIG" || fail "the operator's config is gone"
 start_daemon
 [ "$(status_of incarnation)" -gt "$first" ] || fail "the state is not that of before the upgrade"
