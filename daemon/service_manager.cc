@@ -18,7 +18,7 @@ std::string extension(Duration more) {
   return "EXTEND_TIMEOUT_USEC=" + std::to_string(us) + "\n";
 }
 
-// A socket that is not there, or whose reader is slow, is systemd's affair and never the daemon's.
+// A socket that is not there is systemd's affair and never the daemon's.
 void send(const std::string& lines) {
   sd_notify(0, lines.c_str());
 }
