@@ -53,9 +53,15 @@ until_within() {
 
 # What `skipctl status -o json` says of one key; fails if nobody answers.
 status_of() {
-  inside skipctl -o json status 2>/dev/null | python3 -c "import json,sys; print(json.load(sys.stdin)['$1'])"
+  local status
+  status=$(inside skipctl -o json status 2>/dev/null) || return 1
+  python3 -c "import json,sys; print(json.loads(sys.argv[1])['$1'])" "$status"
 }
-is_running() { kill -0 "$DAEMON" && [ "$(status_of phase)" != warming_up ]; }
+# Up, with data and model loaded.
+is_running() {
+  local phase
+  kill -0 "$DAEMON" && phase=$(status_of phase) && [ "$phase" != warming-up ]
+}
 
 # As the unit does it, without systemd; `exec` all the way, so that the id is the daemon's.
 start_daemon() {
