@@ -111,7 +111,8 @@ void append_train(std::vector<Key<Config>>& list) {
   list.push_back(choice<Config>(
       "train.precision", [](auto& c) -> auto& { return c.train.precision; },
       std::span<const Precision>(kPrecisions),
-      "of convolutions and matrix products: float32, or bf16 where the processor has it; the "
+      "of convolutions and matrix products: float32, or bf16 where the processor or the GPU has "
+      "it; the "
       "parameters stay float32"));
   list.push_back(integer<Config>(
       "train.threads", [](auto& c) -> auto& { return c.train.threads; }, IntegerRange{1, 256},

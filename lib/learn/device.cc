@@ -21,18 +21,6 @@ tl::unexpected<Error> no_gpu(const std::string& why) {
 
 }  // namespace
 
-std::string_view to_string(Device device) {
-  switch (device) {
-    case Device::kCpu:
-      return "cpu";
-    case Device::kCuda:
-      return "cuda";
-    case Device::kAuto:
-      return "auto";
-  }
-  return "unknown";
-}
-
 Result<Place> find_place(Device device) {
   if (device == Device::kCpu) return Place::kHost;
   if (torch::cuda::is_available()) {
@@ -55,7 +43,9 @@ c10::Device device_of(Place place) {
 at::Tensor carried_to(Place place, const at::Tensor& tensor) {
   if (place == Place::kHost) return tensor;
   if (place == Place::kHostTensors) return tensor.clone();
-  return tensor.to(device_of(place));
+  // From pageable memory the host would wait until the GPU has done all that it was asked for. What
+  // is pinned comes from LibTorch's cache, which does not hand it out again before it was read.
+  return tensor.pin_memory().to(device_of(place), tensor.scalar_type(), /*non_blocking=*/true);
 }
 
 }  // namespace skiptrain::learn

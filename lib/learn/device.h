@@ -9,10 +9,8 @@
 // thread-safe. LibTorch's types are only named here.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <string>
-#include <string_view>
 
 #include "base/error.h"
 
@@ -27,9 +25,6 @@ namespace skiptrain::learn {
 
 // What is asked for.
 enum class Device : std::uint8_t { kCpu, kCuda, kAuto };
-inline constexpr std::array kDevices = {Device::kCpu, Device::kCuda, Device::kAuto};
-// "cpu", "cuda", "auto".
-std::string_view to_string(Device device);
 
 // What there is.
 enum class Place : std::uint8_t {
@@ -49,8 +44,9 @@ std::string describe(Place place);
 
 c10::Device device_of(Place place);
 
-// `tensor`, which is the host's, where operators of `place` take it from; until then the host
-// waits. The same tensor if it is there already.
+// `tensor`, which is the host's, where operators of `place` take it from. The same tensor if it is
+// there already; or else it may be written anew at once, though the copy may still be on its way,
+// behind all that the place was asked for before.
 at::Tensor carried_to(Place place, const at::Tensor& tensor);
 
 }  // namespace skiptrain::learn

@@ -59,10 +59,6 @@ double product_seconds(Place place, at::ScalarType type) {
 
 }  // namespace
 
-std::string_view to_string(Precision precision) {
-  return precision == Precision::kBf16 ? "bf16" : "float32";
-}
-
 std::string bf16_instructions() {
 #if defined(__x86_64__) && defined(__GNUC__)
   if (__builtin_cpu_supports("avx512bf16")) return "AVX512_BF16";

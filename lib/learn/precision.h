@@ -10,10 +10,8 @@
 // Plain functions, thread-safe.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <string>
-#include <string_view>
 
 #include "base/error.h"
 #include "learn/device.h"
@@ -21,9 +19,6 @@
 namespace skiptrain::learn {
 
 enum class Precision : std::uint8_t { kFloat32, kBf16 };
-inline constexpr std::array kPrecisions = {Precision::kFloat32, Precision::kBf16};
-// "float32", "bf16".
-std::string_view to_string(Precision precision);
 
 // The instructions of this processor that multiply bfloat16, as its vendor calls them; empty
 // without any.

@@ -29,12 +29,12 @@ std::vector<at::Tensor> zeros_for(const FlatModule& flat, bool wanted) {
 // The factor stays where the gradients are: the host need not know it.
 void clip(const FlatModule& flat, double max_norm) {
   constexpr double kNotByZero = 1e-6;
-  at::Tensor squares;
+  std::vector<at::Tensor> norms;
   for (const FlatModule::Run& run : flat.trainable()) {
-    const at::Tensor sum = part(flat.gradient_tensor(), run).to(at::kDouble).square().sum();
-    squares = squares.defined() ? squares + sum : sum;
+    norms.push_back(
+        at::linalg_vector_norm(part(flat.gradient_tensor(), run), 2, {}, false, at::kDouble));
   }
-  const at::Tensor norm = squares.sqrt();
+  const at::Tensor norm = at::linalg_vector_norm(at::stack(norms), 2);
   const at::Tensor factor = (max_norm / (norm + kNotByZero)).clamp_max(1.0).to(at::kFloat);
   for (const FlatModule::Run& run : flat.trainable()) {
     part(flat.gradient_tensor(), run).mul_(factor);

@@ -54,11 +54,13 @@ def main():
         for compression in arguments.compressions:
             run = simulate(arguments, compression, os.path.join(folder, "run.json"))
             sent = run["bytes_sent"] / arguments.nodes
-            plain = plain or sent
+            if compression == "none":
+                plain = sent
+            share = f"{100 * sent / plain:.1f} %" if plain else "-"
             accuracy = run["test_accuracy"]
             print(f"| `{compression}` | {100 * accuracy['mean']:.2f} ± "
                   f"{100 * accuracy['std']:.2f} | {run['consensus_distance']:.3f} | "
-                  f"{sent / 1e6:.2f} | {100 * sent / plain:.1f} % | "
+                  f"{sent / 1e6:.2f} | {share} | "
                   f"{run['virtual_seconds']:.1f} |", flush=True)
     return 0
 

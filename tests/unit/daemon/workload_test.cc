@@ -80,6 +80,15 @@ TEST(TrainerOptionsTest, FastPathsCanBeSwitchedOff) {
   EXPECT_FALSE(options_of("fast_paths = false\n").fast_paths);
 }
 
+TEST(TrainerOptionsTest, AreToldTheDeviceAndThePrecision) {
+  EXPECT_EQ(options_of("").device, learn::Device::kCpu);
+  EXPECT_EQ(options_of("device = \"cpu\"\n").device, learn::Device::kCpu);
+  EXPECT_EQ(options_of("device = \"cuda\"\n").device, learn::Device::kCuda);
+  EXPECT_EQ(options_of("device = \"auto\"\n").device, learn::Device::kAuto);
+  EXPECT_EQ(options_of("").precision, learn::Precision::kFloat32);
+  EXPECT_EQ(options_of("precision = \"bf16\"\n").precision, learn::Precision::kBf16);
+}
+
 // The run of the fixture has 80 rounds.
 TEST(TrainerOptionsTest, TheCosineFallsOverTheRunsRounds) {
   const auto options = options_of("lr_schedule = \"cosine\"\nlr_floor = 0.5\n");

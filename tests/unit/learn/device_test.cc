@@ -160,14 +160,36 @@ def forward(self, x):
   EXPECT_NE(copy(a.train(3, start)->parameters), copy(a.train(4, start)->parameters));
 }
 
+// The same step is named, though here it is seen only when the round is over.
 TEST_P(PlaceTest, ALossThatIsNoNumberIsToldWithItsStep) {
   TrainerOptions options = quadrant_options();
+  options.fast_paths = false;
   options.lr = 1e30;
+  Worker here(options, Place::kHost);
+  Worker there(options, GetParam());
+  const auto by_loops = here.train(0, here.workspace.copy());
+  const auto by_tensors = there.train(0, there.workspace.copy());
+  ASSERT_FALSE(by_loops);
+  ASSERT_FALSE(by_tensors);
+  EXPECT_EQ(by_tensors.error().code, ErrorCode::kNumeric);
+  EXPECT_THAT(by_tensors.error().message, HasSubstr("of round 0 is not finite"));
+  EXPECT_EQ(by_tensors.error().message, by_loops.error().message);
+}
+
+// Two halves of the share, between which the model stays where it is, have the loss of the whole.
+TEST_P(PlaceTest, TheMeanIsThatOfAllSteps) {
+  TrainerOptions options = quadrant_options();
+  options.lr = 1e-12;
+  options.batch_size = 25;
+  options.local_steps = 2;  // one pass over the share
   Worker worker(options, GetParam());
-  const auto outcome = worker.train(0, worker.workspace.copy());
-  ASSERT_FALSE(outcome);
-  EXPECT_EQ(outcome.error().code, ErrorCode::kNumeric);
-  EXPECT_THAT(outcome.error().message, HasSubstr("of round 0 is not finite"));
+  const auto pass = worker.train(0, worker.workspace.copy());
+  options.batch_size = 50;
+  options.local_steps = 1;
+  Worker whole(options, GetParam());
+  const auto at_once = whole.train(0, whole.workspace.copy());
+  ASSERT_TRUE(pass && at_once);
+  EXPECT_NEAR(pass->mean_loss, at_once->mean_loss, 1e-5);
 }
 
 INSTANTIATE_TEST_SUITE_P(All, PlaceTest, ::testing::Values(Place::kHostTensors, Place::kCuda),
