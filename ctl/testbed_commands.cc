@@ -1,7 +1,7 @@
-// `testbed run|up|status|down|kill|start`: a cluster of daemons on this machine.
+// `testbed run|up|compose|status|down`: a cluster of daemons on this machine.
 #include <algorithm>
-#include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -11,8 +11,11 @@
 #include "ctl/fleet.h"
 #include "ctl/json.h"
 #include "ctl/testbed/cluster.h"
+#include "ctl/testbed/compose.h"
+#include "ctl/testbed/engine.h"
 #include "ctl/testbed/flags.h"
 #include "ctl/testbed/monitor.h"
+#include "ctl/testbed_nodes.h"
 #include "ctl/testbed_run.h"
 #include "ctl/watch.h"
 
@@ -23,8 +26,11 @@ struct Flags {
   TestbedOptions options;
   std::string policy = "skiptrain";
   ProgressOptions progress;
-  std::string node;  // of kill and start
 };
+
+void add_image_flag(CLI::App& command, TestbedOptions& options) {
+  command.add_option("--image", options.image, "Of containers")->capture_default_str();
+}
 
 void add_run_flags(CLI::App& command, Flags& flags) {
   TestbedOptions& o = flags.options;
@@ -32,40 +38,34 @@ void add_run_flags(CLI::App& command, Flags& flags) {
   command.add_option("--log-level", o.log_level, "Of the daemons")->capture_default_str();
   command.add_option("--skiptraind", o.skiptraind,
                      "The daemon; default: next to skipctl, else in $PATH");
+  add_image_flag(command, o);
 }
 
-void add_dir_flag(CLI::App& command, std::string& dir) {
-  command.add_option("--dir", dir, "Folder of the testbed; default: " + default_testbed_dir());
+void add_engine_flag(CLI::App& command, TestbedOptions& o) {
+  const std::map<std::string, EngineKind> engines = {{"process", EngineKind::kProcess},
+                                                     {"docker", EngineKind::kDocker}};
+  command.add_option("--engine", o.engine, "Where daemons run: process, or docker (containers)")
+      ->transform(CLI::CheckedTransformer(engines))
+      ->default_str("process");
 }
 
-Outcome<TestbedState> load(const Flags& flags) {
-  std::string dir = default_testbed_dir();
-  if (!flags.options.dir.empty()) {
-    dir = std::filesystem::absolute(flags.options.dir).lexically_normal().string();
-  }
-  auto state = load_state(dir);
-  if (!state) return tl::unexpected(to_failure(state.error()));
-  return *std::move(state);
-}
-
-// Running means that the process lives; a node that lives but does not answer has no status.
+// A node that runs but does not answer has no status.
 struct Look {
   std::vector<WatchedNode> nodes;
-  std::vector<bool> running;
+  std::vector<Standing> standings;
 };
 
-Look look(const TestbedState& state, const Globals& globals) {
-  Look seen;
+Look look(const TestbedState& state, std::vector<Standing> standings, const Globals& globals) {
+  Look seen{.nodes = {}, .standings = std::move(standings)};
   std::vector<FleetNode> fleet;
   for (const TestbedNode& node : state.nodes) {
-    seen.running.push_back(is_alive(node.process));
     fleet.push_back({node.id, node.name, "unix:" + node.socket});
   }
   const auto answers = ask_all<v1::GetStatusResponse>(
       fleet, globals, [](Client& client) { return client.status(); });
   for (std::size_t i = 0; i < fleet.size(); ++i) {
     seen.nodes.push_back({fleet[i].name, std::nullopt});
-    if (seen.running[i] && answers[i]) seen.nodes.back().status = *answers[i];
+    if (seen.standings[i].running && answers[i]) seen.nodes.back().status = *answers[i];
   }
   return seen;
 }
@@ -74,35 +74,47 @@ Json look_json(const TestbedState& state, const Look& seen) {
   Json nodes = Json::array();
   for (std::size_t i = 0; i < state.nodes.size(); ++i) {
     const TestbedNode& node = state.nodes[i];
+    const Standing& standing = seen.standings[i];
+    const bool has_pid = standing.running && node.container.empty();
     nodes.push_back(
         {{"node_id", node.id},
          {"node_name", node.name},
-         {"running", bool(seen.running[i])},
-         {"pid", seen.running[i] ? Json(node.process.pid) : Json(nullptr)},
+         {"running", standing.running},
+         {"cut_off", standing.cut_off},
+         {"pid", has_pid ? Json(node.process.pid) : Json(nullptr)},
+         {"container", node.container.empty() ? Json(nullptr) : Json(node.container)},
          {"address", node.address},
          {"endpoint", node.socket},
          {"config_file", node.config_file},
-         {"log_file", node.log_file},
+         {"log_file", node.container.empty() ? Json(node.log_file) : Json(nullptr)},
          {"status", seen.nodes[i].status ? to_json(*seen.nodes[i].status) : Json(nullptr)}});
   }
   return {{"dir", state.dir}, {"nodes", std::move(nodes)}};
 }
 
 Outcome<ExitCode> show(Context& context, const TestbedState& state) {
-  const Look seen = look(state, context.globals);
-  const bool all_run =
-      std::all_of(seen.running.begin(), seen.running.end(), [](bool running) { return running; });
+  auto standings = engine_of(state.engine).look(state);
+  if (!standings) return tl::unexpected(standings.error());
+  if (std::ranges::none_of(*standings, &Standing::exists)) {
+    return failure(ExitCode::kNotFound, "the testbed in " + state.dir + " has ended",
+                   "start one with: skipctl testbed up");
+  }
+  const Look seen = look(state, *std::move(standings), context.globals);
+  const bool all_well = std::ranges::all_of(
+      seen.standings, [](const Standing& one) { return one.running && !one.cut_off; });
   if (context.globals.json) {
     context.screen.out << look_json(state, seen).dump(2) << '\n';
   } else {
     watch_table(seen.nodes).print(context.screen);
     for (std::size_t i = 0; i < state.nodes.size(); ++i) {
-      if (!seen.running[i]) context.screen.out << state.nodes[i].name << " does not run\n";
+      const Standing& one = seen.standings[i];
+      if (!one.running) context.screen.out << state.nodes[i].name << " does not run\n";
+      if (one.cut_off) context.screen.out << state.nodes[i].name << " is cut off\n";
     }
     context.screen.out << "\nAsk a node with: skipctl -e " << state.nodes.front().socket
                        << " status\n";
   }
-  return all_run ? ExitCode::kOk : ExitCode::kDegraded;
+  return all_well ? ExitCode::kOk : ExitCode::kDegraded;
 }
 
 Outcome<ExitCode> up(Context& context, const Flags& flags) {
@@ -116,11 +128,29 @@ Outcome<ExitCode> up(Context& context, const Flags& flags) {
   return show(context, cluster->state());
 }
 
+Outcome<ExitCode> compose(Context& context, const Flags& flags) {
+  TestbedOptions options = flags.options;
+  options.engine = EngineKind::kDocker;
+  if (options.dir.empty()) options.dir = default_testbed_dir();
+  const auto state = lay_out_testbed(options);
+  if (!state) return tl::unexpected(state.error());
+  const std::string file = state->dir + "/" + kComposeFile;
+  if (context.globals.json) {
+    context.screen.out << Json{{"dir", state->dir}, {"file", file}}.dump(2) << '\n';
+  } else {
+    context.screen.out << file << " has " << state->nodes.size() << " nodes\n"
+                       << "\nStart them with: cd " << state->dir << " && docker-compose up -d\n";
+  }
+  return ExitCode::kOk;
+}
+
 Outcome<ExitCode> down(Context& context, const Flags& flags) {
-  auto state = load(flags);
-  std::size_t ended = 0;
+  auto state = open_testbed(flags.options.dir);
+  std::ptrdiff_t ended = 0;
   if (state) {
-    for (const TestbedNode& node : state->nodes) ended += is_alive(node.process) ? 1 : 0;
+    const auto standings = engine_of(state->engine).look(*state);
+    if (!standings) return tl::unexpected(standings.error());
+    ended = std::ranges::count_if(*standings, &Standing::running);
     if (auto done = end_testbed(*state); !done) return tl::unexpected(done.error());
   } else if (state.error().exit != ExitCode::kNotFound) {
     return tl::unexpected(state.error());
@@ -132,46 +162,6 @@ Outcome<ExitCode> down(Context& context, const Flags& flags) {
   } else {
     context.screen.out << ended << " daemons ended\n";
   }
-  return ExitCode::kOk;
-}
-
-Outcome<TestbedNode*> find_node(TestbedState& state, const std::string& name) {
-  for (TestbedNode& node : state.nodes) {
-    if (node.name == name || std::to_string(node.id) == name) return &node;
-  }
-  return failure(ExitCode::kNotFound, "there is no node \"" + name + "\" in " + state.dir,
-                 "its nodes are node-0 to " + state.nodes.back().name);
-}
-
-Outcome<ExitCode> kill_node(Context& context, const Flags& flags) {
-  auto state = load(flags);
-  if (!state) return tl::unexpected(state.error());
-  const auto node = find_node(*state, flags.node);
-  if (!node) return tl::unexpected(node.error());
-  if (!is_alive((*node)->process)) {
-    return failure(ExitCode::kPrecondition, (*node)->name + " does not run");
-  }
-  kill_process((*node)->process);
-  context.screen.out << (context.globals.json ? Json{{"killed", (*node)->name}}.dump(2)
-                                              : (*node)->name + " was killed")
-                     << '\n';
-  return ExitCode::kOk;
-}
-
-Outcome<ExitCode> start_node(Context& context, const Flags& flags) {
-  auto state = load(flags);
-  if (!state) return tl::unexpected(state.error());
-  const auto node = find_node(*state, flags.node);
-  if (!node) return tl::unexpected(node.error());
-  if (auto started = restart_node(*state, **node); !started) {
-    return tl::unexpected(started.error());
-  }
-  const std::string pid = std::to_string((*node)->process.pid);
-  context.screen.out << (context.globals.json
-                             ? Json{{"started", (*node)->name}, {"pid", (*node)->process.pid}}.dump(
-                                   2)
-                             : (*node)->name + " runs as process " + pid)
-                     << '\n';
   return ExitCode::kOk;
 }
 
@@ -200,6 +190,7 @@ void add_testbed_commands(CLI::App& root, Selection& selection) {
   auto* run =
       testbed->add_subcommand("run", "Start daemons, wait for the end, print what came out");
   add_run_flags(*run, *flags);
+  add_engine_flag(*run, flags->options);
   run->add_option("--dir", flags->options.dir, "Folder to keep; default: a temporary one");
   run->add_flag("--keep", flags->options.keep, "Leave the daemons running at the end");
   run->add_flag("--progress", flags->progress.forced,
@@ -212,36 +203,31 @@ void add_testbed_commands(CLI::App& root, Selection& selection) {
 
   auto* start_all = testbed->add_subcommand("up", "Start daemons and leave them running");
   add_run_flags(*start_all, *flags);
-  add_dir_flag(*start_all, flags->options.dir);
+  add_engine_flag(*start_all, flags->options);
+  add_testbed_dir_flag(*start_all, flags->options.dir);
   start_all->callback([&selection, flags] { selection.action = with_schedule(flags, up); });
 
+  auto* files = testbed->add_subcommand(
+      "compose", "Write what docker-compose needs to run daemons in containers, and start nothing");
+  add_run_flags(*files, *flags);
+  add_testbed_dir_flag(*files, flags->options.dir);
+  files->callback([&selection, flags] { selection.action = with_schedule(flags, compose); });
+
   auto* status = testbed->add_subcommand("status", "The daemons of a testbed");
-  add_dir_flag(*status, flags->options.dir);
+  add_testbed_dir_flag(*status, flags->options.dir);
   status->callback([&selection, flags] {
     selection.action = plain(flags, [](Context& context, const Flags& f) -> Outcome<ExitCode> {
-      const auto state = load(f);
+      const auto state = open_testbed(f.options.dir);
       if (!state) return tl::unexpected(state.error());
-      if (!state->was_started()) {
-        return failure(ExitCode::kNotFound, "the testbed in " + state->dir + " has ended",
-                       "start one with: skipctl testbed up");
-      }
       return show(context, *state);
     });
   });
 
   auto* stop_all = testbed->add_subcommand("down", "End the daemons of a testbed");
-  add_dir_flag(*stop_all, flags->options.dir);
+  add_testbed_dir_flag(*stop_all, flags->options.dir);
   stop_all->callback([&selection, flags] { selection.action = plain(flags, down); });
 
-  auto* kill = testbed->add_subcommand("kill", "Kill one daemon as a crash would (SIGKILL)");
-  kill->add_option("NODE", flags->node, "Its name or id")->required();
-  add_dir_flag(*kill, flags->options.dir);
-  kill->callback([&selection, flags] { selection.action = plain(flags, kill_node); });
-
-  auto* start = testbed->add_subcommand("start", "Start a daemon again that was killed");
-  start->add_option("NODE", flags->node, "Its name or id")->required();
-  add_dir_flag(*start, flags->options.dir);
-  start->callback([&selection, flags] { selection.action = plain(flags, start_node); });
+  add_testbed_node_commands(*testbed, selection);
 }
 
 }  // namespace skiptrain::ctl

@@ -90,12 +90,12 @@ Outcome<ExitCode> run_testbed(Context& context, const TestbedOptions& options,
       {.timeout = context.globals.timeout,
        .on_look = [&](const std::vector<WatchedNode>& nodes) { progress.show(nodes); }});
   if (!finished) {
-    cluster->end(true);
+    if (auto ended = cluster->end(true); !ended) return tl::unexpected(ended.error());
     return tl::unexpected(with_logs(finished.error(), *cluster));
   }
   auto summary = monitor.collect();
   if (!summary) {
-    cluster->end(true);
+    if (auto ended = cluster->end(true); !ended) return tl::unexpected(ended.error());
     return tl::unexpected(with_logs(summary.error(), *cluster));
   }
   progress.clear();
@@ -106,8 +106,8 @@ Outcome<ExitCode> run_testbed(Context& context, const TestbedOptions& options,
   summary->seed = options.seed;
   if (options.keep) {
     cluster->leave_running();
-  } else {
-    cluster->end(false);
+  } else if (auto ended = cluster->end(false); !ended) {
+    return tl::unexpected(ended.error());
   }
   if (context.globals.json) {
     context.screen.out << to_json(*summary).dump(2) << '\n';

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "ctl/files.h"
+#include "ctl/testbed/engine.h"
 #include "ctl/testbed/plan.h"
 
 namespace skiptrain::ctl {
@@ -59,7 +60,9 @@ Outcome<void> prepare_dir(const std::string& dir) {
   std::error_code error;
   const auto old = load_state(dir);
   if (old) {
-    if (old->is_live()) {
+    const auto live = is_live(*old);
+    if (!live) return tl::unexpected(live.error());
+    if (*live) {
       return failure(ExitCode::kPrecondition, "a testbed is running in " + dir,
                      "end it with: skipctl testbed down --dir " + dir);
     }
@@ -76,16 +79,25 @@ Outcome<void> prepare_dir(const std::string& dir) {
   return {};
 }
 
-std::vector<ProcessId> processes_of(const TestbedState& state) {
-  std::vector<ProcessId> processes;
-  for (const TestbedNode& node : state.nodes) processes.push_back(node.process);
-  return processes;
-}
-
-SpawnOptions spawn_options(const TestbedState& state, const TestbedNode& node, bool outlive) {
-  return {.command = {state.skiptraind, "--config", node.config_file},
-          .log_file = node.log_file,
-          .die_with_parent = !outlive};
+// Writes a configuration for each node, and what the engine needs besides. All are checked before
+// any is written.
+Outcome<void> write_files(const TestbedOptions& options, const TestbedState& state) {
+  std::vector<std::string> configs;
+  for (std::size_t i = 0; i < state.nodes.size(); ++i) {
+    auto config = node_config(options, state, i);
+    if (!config) return tl::unexpected(to_failure(config.error()));
+    configs.push_back(*std::move(config));
+  }
+  // First, so that a folder that could not be filled is known for a testbed's.
+  if (auto saved = save(state); !saved) return tl::unexpected(to_failure(saved.error()));
+  for (std::size_t i = 0; i < state.nodes.size(); ++i) {
+    std::error_code error;
+    fs::create_directories(state.nodes[i].directory, error);
+    if (auto written = write_file(state.nodes[i].config_file, configs[i]); !written) {
+      return tl::unexpected(to_failure(written.error()));
+    }
+  }
+  return engine_of(state.engine).lay_out(options, state);
 }
 
 }  // namespace
@@ -100,12 +112,14 @@ Cluster::Cluster(Cluster&& other) noexcept
 
 // Whoever did not end it explicitly is on the way out with an error: keep the logs.
 Cluster::~Cluster() {
-  end(true);
+  (void)end(true);
 }
 
-Outcome<Cluster> Cluster::start(const TestbedOptions& options, bool outlive) {
-  auto program = find_skiptraind(options.skiptraind);
-  if (!program) return tl::unexpected(to_failure(program.error()));
+Outcome<TestbedState> lay_out_testbed(const TestbedOptions& options) {
+  TestbedState found;
+  if (auto ready = engine_of(options.engine).prepare(options, found); !ready) {
+    return tl::unexpected(ready.error());
+  }
   std::string dir;
   if (options.dir.empty()) {
     auto made = temporary_dir();
@@ -116,94 +130,74 @@ Outcome<Cluster> Cluster::start(const TestbedOptions& options, bool outlive) {
     if (auto prepared = prepare_dir(dir); !prepared) return tl::unexpected(prepared.error());
   }
   auto plan = plan_testbed(options, dir);
-  if (!plan) {
-    std::error_code ignored;
-    if (options.dir.empty()) fs::remove(dir, ignored);
-    return tl::unexpected(to_failure(plan.error()));
+  Outcome<void> written = plan ? Outcome<void>() : tl::unexpected(to_failure(plan.error()));
+  if (plan) {
+    plan->skiptraind = std::move(found.skiptraind);
+    plan->image = std::move(found.image);
+    written = write_files(options, *plan);
   }
-  plan->skiptraind = *std::move(program);
-  Cluster cluster(*std::move(plan), options.dir.empty());
-  if (auto started = cluster.start_all(options, outlive); !started) {
-    cluster.end(cluster.state().was_started());  // else there is no log worth keeping
+  if (!written) {
+    std::error_code ignored;
+    if (plan) remove_socket_dir(*plan);
+    if (options.dir.empty()) fs::remove_all(dir, ignored);  // made above
+    return tl::unexpected(written.error());
+  }
+  return *std::move(plan);
+}
+
+Outcome<Cluster> Cluster::start(const TestbedOptions& options, bool outlive) {
+  auto laid_out = lay_out_testbed(options);
+  if (!laid_out) return tl::unexpected(laid_out.error());
+  Cluster cluster(*std::move(laid_out), options.dir.empty());
+  const Engine& engine = engine_of(cluster.state_.engine);
+  if (auto started = engine.start_all(cluster.state_, outlive); !started) {
+    (void)cluster.end(true);  // that it could not be started is the news
     return tl::unexpected(started.error());
   }
   return cluster;
 }
 
-Outcome<void> Cluster::start_all(const TestbedOptions& options, bool outlive) {
-  std::vector<std::string> configs;
-  for (std::size_t i = 0; i < state_.nodes.size(); ++i) {
-    auto config = node_config(options, state_, i);
-    if (!config) return tl::unexpected(to_failure(config.error()));
-    configs.push_back(*std::move(config));
-  }
-  for (std::size_t i = 0; i < state_.nodes.size(); ++i) {
-    std::error_code error;
-    fs::create_directories(state_.nodes[i].directory, error);
-    if (auto written = write_file(state_.nodes[i].config_file, configs[i]); !written) {
-      return tl::unexpected(to_failure(written.error()));
-    }
-  }
-  for (TestbedNode& node : state_.nodes) {
-    auto process = spawn(spawn_options(state_, node, outlive));
-    if (!process) return tl::unexpected(to_failure(process.error()));
-    node.process = *process;
-    // After each, so that no process is ever unaccounted for.
-    if (auto saved = save(state_); !saved) return tl::unexpected(to_failure(saved.error()));
-  }
-  return {};
-}
-
 std::optional<Failure> Cluster::find_dead() const {
-  for (const TestbedNode& node : state_.nodes) {
-    if (!is_alive(node.process)) return daemon_died(node);
+  const Engine& engine = engine_of(state_.engine);
+  const auto seen = engine.look(state_);
+  if (!seen) return seen.error();
+  for (std::size_t i = 0; i < state_.nodes.size(); ++i) {
+    if ((*seen)[i].running) continue;
+    const TestbedNode& node = state_.nodes[i];
+    const std::string tail = engine.log_tail(node, kLogTailLines);
+    return Failure{ExitCode::kError,
+                   "the daemon of " + node.name + " has ended; the last lines of " +
+                       engine.log_place(node) + (tail.empty() ? " are empty" : ":\n" + tail),
+                   ""};
   }
   return std::nullopt;
 }
 
-void Cluster::end(bool keep_files) {
-  if (!std::exchange(is_ours_, false)) return;
-  end_processes(processes_of(state_));
-  remove_socket_dir(state_);
+Outcome<void> Cluster::end(bool keep_files) {
+  if (!std::exchange(is_ours_, false)) return {};
+  if (auto ended = end_testbed(state_); !ended) return ended;
   std::error_code ignored;
-  if (is_temporary_ && !keep_files) {
-    fs::remove_all(state_.dir, ignored);
-    return;
-  }
-  for (TestbedNode& node : state_.nodes) node.process = {};
-  if (fs::exists(state_.dir, ignored)) (void)save(state_);  // best effort: all have ended
+  if (is_temporary_ && !keep_files) fs::remove_all(state_.dir, ignored);
+  return {};
 }
 
 void Cluster::leave_running() {
   is_ours_ = false;
 }
 
-Failure daemon_died(const TestbedNode& node) {
-  const std::string tail = last_lines(node.log_file, kLogTailLines);
-  return {ExitCode::kError,
-          "the daemon of " + node.name + " has ended; the last lines of " + node.log_file +
-              (tail.empty() ? " are empty" : ":\n" + tail),
-          ""};
-}
-
-Outcome<void> restart_node(TestbedState& state, TestbedNode& node) {
-  if (is_alive(node.process)) {
-    return failure(ExitCode::kPrecondition,
-                   node.name + " is running, process " + std::to_string(node.process.pid));
-  }
-  auto process = spawn(spawn_options(state, node, true));
-  if (!process) return tl::unexpected(to_failure(process.error()));
-  node.process = *process;
-  if (auto saved = save(state); !saved) return tl::unexpected(to_failure(saved.error()));
-  return {};
-}
-
 Outcome<void> end_testbed(TestbedState& state) {
-  end_processes(processes_of(state));
+  if (auto ended = engine_of(state.engine).end_all(state); !ended) return ended;
   remove_socket_dir(state);
-  for (TestbedNode& node : state.nodes) node.process = {};
   if (auto saved = save(state); !saved) return tl::unexpected(to_failure(saved.error()));
   return {};
+}
+
+Outcome<TestbedState> open_testbed(const std::string& dir) {
+  const std::string path =
+      dir.empty() ? default_testbed_dir() : fs::absolute(dir).lexically_normal().string();
+  auto state = load_state(path);
+  if (!state) return tl::unexpected(to_failure(state.error()));
+  return *std::move(state);
 }
 
 std::string default_testbed_dir() {

@@ -60,6 +60,7 @@ Monitor::Monitor(const Cluster& cluster)
 Monitor::~Monitor() = default;
 
 void Monitor::look() {
+  answered_.assign(nodes_.size(), 0);
   for_each_concurrently(nodes_.size(), [&](std::size_t i) {
     if (!clients_[i]) {
       const auto endpoint = parse_endpoint("unix:" + cluster_.state().nodes[i].socket);
@@ -68,13 +69,18 @@ void Monitor::look() {
       if (!client) return;  // the socket is not there yet
       clients_[i] = *std::move(client);
     }
-    if (auto status = clients_[i]->status()) nodes_[i].status = *std::move(status);
+    auto status = clients_[i]->status();
+    answered_[i] = status.has_value();
+    if (status) nodes_[i].status = *std::move(status);
   });
 }
 
 Outcome<void> Monitor::check_alive() const {
   if (InterruptGuard::is_interrupted()) return tl::unexpected(interrupted_failure());
-  if (auto dead = cluster_.find_dead()) return tl::unexpected(*std::move(dead));
+  // One that answers is not dead.
+  if (std::ranges::find(answered_, 0) != answered_.end()) {
+    if (auto dead = cluster_.find_dead()) return tl::unexpected(*std::move(dead));
+  }
   for (const WatchedNode& node : nodes_) {
     if (node.status && node.status->phase() == v1::PHASE_FAILED) {
       return failure(ExitCode::kError, node.name + " has failed: " + node.status->failure());

@@ -53,6 +53,7 @@ class Monitor {
   const Cluster& cluster_;
   std::vector<std::optional<Client>> clients_;
   std::vector<WatchedNode> nodes_;
+  std::vector<char> answered_;  // at the last look; not vector<bool>: set by several threads
   Instant started_;
   Instant over_;  // when not every run was over yet, last
 };

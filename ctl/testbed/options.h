@@ -15,9 +15,15 @@
 namespace skiptrain::ctl {
 
 inline constexpr std::uint32_t kMaxTestbedNodes = 256;
+inline constexpr const char* kDefaultImage = "skiptrain";
 inline constexpr const char* kDefaultDataset = "/usr/share/datasets/fashion-mnist";
 
+// Where daemons run: as processes of this machine, or each in a container.
+enum class EngineKind : std::uint8_t { kProcess, kDocker };
+
 struct TestbedOptions {
+  EngineKind engine = EngineKind::kProcess;
+  std::string image = kDefaultImage;  // of containers
   std::uint32_t nodes = 8;
   std::uint64_t rounds = 80;
   core::Schedule schedule{core::Policy::kSkipTrain, 4, 4};

@@ -13,6 +13,7 @@
 #include <toml++/toml.h>
 
 #include "ctl/endpoint.h"
+#include "ctl/testbed/compose.h"
 #include "ctl/testbed/ports.h"
 #include "daemon/config/config.h"
 #include "daemon/config/values.h"
@@ -124,14 +125,20 @@ Result<std::string> with_settings(const std::string& toml, const TestbedOptions&
 
 daemon::ClusterSettings cluster_settings(const TestbedOptions& options, const TestbedState& plan) {
   daemon::ClusterSettings cluster;
-  // Two testbeds at once, or a leftover of one, must not mix: the first port tells them apart.
+  // Two testbeds at once, or a leftover of one, must not mix: the first port tells them apart, and
+  // in containers, where all have the same, the folder.
   const std::string& first = plan.nodes.front().address;
-  cluster.id = "testbed-" + first.substr(first.rfind(':') + 1);
+  cluster.id = plan.engine == EngineKind::kDocker ? plan.project()
+                                                  : "testbed-" + first.substr(first.rfind(':') + 1);
   cluster.topology = topology_spec(options);
   for (const TestbedNode& node : plan.nodes) {
     cluster.nodes.push_back({NodeId(node.id), node.name, node.address, "unix:" + node.socket});
   }
   return cluster;
+}
+
+std::string every_interface(std::uint16_t port) {
+  return "0.0.0.0:" + std::to_string(port);
 }
 
 Result<std::string> short_socket_dir() {
@@ -159,6 +166,12 @@ Result<std::string> write_config(const TestbedOptions& options, const TestbedSta
   if (!level) return tl::unexpected(level.error());
   config.log.level = *level;
   config.control.socket = node.socket;
+  if (plan.engine == EngineKind::kDocker) {
+    // The networks are the testbed's own.
+    config.node.listen = every_interface(kContainerPeerPort);
+    config.metrics.listen = every_interface(kContainerMetricsPort);
+    config.security.insecure = true;
+  }
   config.cluster = cluster_settings(options, plan);
   config.run = {.id = "testbed", .rounds = options.rounds, .seed = options.seed};
   config.schedule = options.schedule;
@@ -207,16 +220,29 @@ Result<TestbedState> plan_testbed(const TestbedOptions& options, const std::stri
                                                  ": must be from 1 to " +
                                                  std::to_string(kMaxTestbedNodes));
   }
-  const auto ports = find_free_ports(options.nodes);
-  if (!ports) return tl::unexpected(ports.error());
   TestbedState plan;
+  plan.engine = options.engine;
   plan.dir = dir;
   const std::string longest = dir + "/node-" + std::to_string(options.nodes - 1) + "/control.sock";
+  if (longest.size() > kMaxSocketPath && plan.engine == EngineKind::kDocker) {
+    return fail(ErrorCode::kInvalidArgument,
+                "--dir " + dir + ": is too long for the nodes' sockets, which have up to " +
+                    std::to_string(kMaxSocketPath) + " bytes of path");
+  }
   if (longest.size() > kMaxSocketPath) {
     auto folder = short_socket_dir();
     if (!folder) return tl::unexpected(folder.error());
     plan.socket_dir = *std::move(folder);
   }
+  if (plan.engine == EngineKind::kDocker) {
+    for (std::uint32_t i = 0; i < options.nodes; ++i) {
+      TestbedNode& node = plan.add_node(i);
+      node.address = peer_alias(node) + ":" + std::to_string(kContainerPeerPort);
+    }
+    return plan;
+  }
+  const auto ports = find_free_ports(options.nodes);
+  if (!ports) return tl::unexpected(ports.error());
   for (std::uint32_t i = 0; i < options.nodes; ++i) {
     plan.add_node(i).address = "127.0.0.1:" + std::to_string((*ports)[i]);
   }

@@ -1,10 +1,13 @@
 #include "ctl/testbed/state.h"
 
-#include <algorithm>
+#include <cstdio>
 #include <string>
 #include <utility>
 
 #include <nlohmann/json.hpp>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
 
 #include "ctl/files.h"
 
@@ -14,6 +17,8 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr int kStateVersion = 1;
+constexpr const char* kProcess = "process";
+constexpr const char* kDocker = "docker";
 
 Json to_json(const TestbedNode& node) {
   return {{"id", node.id},
@@ -31,14 +36,10 @@ void add_node(const Json& json, TestbedState& state) {
 
 }  // namespace
 
-bool TestbedState::is_live() const {
-  return std::any_of(nodes.begin(), nodes.end(),
-                     [](const TestbedNode& node) { return is_alive(node.process); });
-}
-
-bool TestbedState::was_started() const {
-  return std::any_of(nodes.begin(), nodes.end(),
-                     [](const TestbedNode& node) { return node.process.pid != 0; });
+std::string TestbedState::project() const {
+  char digits[9];
+  std::snprintf(digits, sizeof digits, "%08x", XXH32(dir.data(), dir.size(), 0));
+  return std::string("skiptrain-") + digits;
 }
 
 TestbedNode& TestbedState::add_node(std::uint64_t id) {
@@ -50,6 +51,7 @@ TestbedNode& TestbedState::add_node(std::uint64_t id) {
                                    : socket_dir + "/" + std::to_string(id) + ".sock";
   node.config_file = node.directory + "/skiptraind.toml";
   node.log_file = node.directory + "/skiptraind.log";
+  if (engine == EngineKind::kDocker) node.container = project() + "-" + node.name;
   return nodes.emplace_back(std::move(node));
 }
 
@@ -58,7 +60,9 @@ Status save(const TestbedState& state) {
   for (const TestbedNode& node : state.nodes) nodes.push_back(to_json(node));
   const Json json = {{"version", kStateVersion},
                      {"socket_dir", state.socket_dir},
+                     {"engine", state.engine == EngineKind::kDocker ? kDocker : kProcess},
                      {"skiptraind", state.skiptraind},
+                     {"image", state.image},
                      {"nodes", std::move(nodes)}};
   return write_file(state.dir + "/" + kStateFile, json.dump(2) + "\n");
 }
@@ -81,7 +85,14 @@ Result<TestbedState> load_state(const std::string& dir) {
     TestbedState state;
     state.dir = dir;
     json.at("socket_dir").get_to(state.socket_dir);
+    // A file from before there were containers names no engine.
+    const std::string engine = json.value("engine", kProcess);
+    if (engine != kProcess && engine != kDocker) {
+      return fail(ErrorCode::kCorrupt, path + ": there is no engine \"" + engine + '"');
+    }
+    state.engine = engine == kDocker ? EngineKind::kDocker : EngineKind::kProcess;
     json.at("skiptraind").get_to(state.skiptraind);
+    state.image = json.value("image", "");
     for (const Json& node : json.at("nodes")) add_node(node, state);
     return state;
   } catch (const Json::exception& error) {

@@ -1,10 +1,11 @@
-// testbed.json: which processes belong to the testbed in a folder, so that `testbed status`,
-// `down`, `kill` and `start` find them from another shell. It stays when the testbed has ended, and
-// marks the folder as one whose contents a new testbed may replace.
+// testbed.json: which processes or containers belong to the testbed in a folder, so that `testbed
+// status`, `down`, `kill` and the like find them from another shell. It stays when the testbed has
+// ended, and marks the folder as one whose contents a new testbed may replace.
 //
 // It names programs to run and processes to signal, and its usual place is a folder of a known name
 // in /tmp, so it is believed only if folder and file are this user's alone. What can be removed
-// later, the nodes' folders, follows from the folder's own path and is not read from the file.
+// later, the nodes' folders and containers, follows from the folder's own path and is not read from
+// the file.
 #pragma once
 
 #include <cstdint>
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "ctl/testbed/options.h"
 #include "ctl/testbed/process.h"
 
 namespace skiptrain::ctl {
@@ -25,21 +27,24 @@ struct TestbedNode {
   std::string directory;  // DIR/NAME: its data, config and log
   std::string socket;     // of its control service
   std::string config_file;
-  std::string log_file;
-  ProcessId process;  // pid 0: not started, or ended by us
+  std::string log_file;   // of a process; a container's log is docker's
+  std::string container;  // its name; empty for a process
+  ProcessId process;      // pid 0: not started, or ended by us; or it runs in a container
 };
 
 struct TestbedState {
   std::string dir;         // absolute
   std::string socket_dir;  // a folder of short paths under /tmp; empty if dir's are short enough
-  std::string skiptraind;
+  EngineKind engine = EngineKind::kProcess;
+  std::string skiptraind;  // the program of processes
+  std::string image;       // of containers
   std::vector<TestbedNode> nodes;
 
-  bool is_live() const;      // at least one daemon runs
-  bool was_started() const;  // and not ended by us since; its daemons may have died
+  // What the names of containers and networks begin with; of `dir` alone.
+  std::string project() const;
 
   // Adds node `id` with the name, folder and files that it has in this testbed; the address is left
-  // empty. Set `dir` and `socket_dir` first.
+  // empty. Set `dir`, `socket_dir` and `engine` first.
   TestbedNode& add_node(std::uint64_t id);
 };
 

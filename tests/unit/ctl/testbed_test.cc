@@ -158,6 +158,38 @@ TEST_F(TestbedTest, AKilledNodeIsMissedAndStartsAgain) {
   EXPECT_EQ(running(processes()), 4);
 }
 
+TEST_F(TestbedTest, HealBringsBackAllThatDoesNotRun) {
+  setenv("SKIPTRAIN_FAKE", "runs", 1);
+  ASSERT_EQ(testbed("up").exit, ExitCode::kOk);
+  EXPECT_EQ(testbed("heal").out, "nothing was amiss\n");
+  EXPECT_EQ(testbed("kill", {"node-1"}).exit, ExitCode::kOk);
+  EXPECT_EQ(testbed("stop", {"2", "3"}).out, "node-2 was stopped\nnode-3 was stopped\n");
+  EXPECT_EQ(running(processes()), 1);
+  EXPECT_EQ(testbed("heal", {"3"}).out, "node-3 runs again\n");
+  EXPECT_EQ(testbed("heal").out, "node-1 runs again\nnode-2 runs again\n");
+  EXPECT_EQ(running(processes()), 4);
+  ASSERT_EQ(testbed("down").exit, ExitCode::kOk);
+  EXPECT_EQ(testbed("heal").exit, ExitCode::kNotFound);
+}
+
+TEST_F(TestbedTest, ProcessesCannotBeCutOff) {
+  setenv("SKIPTRAIN_FAKE", "runs", 1);
+  ASSERT_EQ(testbed("up").exit, ExitCode::kOk);
+  const Invocation cut = testbed("cut", {"node-1"});
+  EXPECT_EQ(cut.exit, ExitCode::kPrecondition);
+  EXPECT_THAT(cut.err, HasSubstr("shares this machine's network"));
+  EXPECT_THAT(cut.err, HasSubstr("--engine docker"));
+}
+
+TEST_F(TestbedTest, AnUnknownNodeIsFoundBeforeAnyIsKilled) {
+  setenv("SKIPTRAIN_FAKE", "runs", 1);
+  ASSERT_EQ(testbed("up").exit, ExitCode::kOk);
+  const Invocation kill = testbed("kill", {"node-1", "node-9"});
+  EXPECT_EQ(kill.exit, ExitCode::kNotFound);
+  EXPECT_THAT(kill.err, HasSubstr("there is no node \"node-9\""));
+  EXPECT_EQ(running(processes()), 4);
+}
+
 TEST_F(TestbedTest, ForeignFilesAreNotTouched) {
   std::filesystem::create_directory(dir / "node-0");
   std::ofstream(dir / "node-0/precious") << "x";
