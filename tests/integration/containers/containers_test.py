@@ -60,7 +60,7 @@ def run(*words, ok=(0,), **options):
     return done
 
 
-def why_not():
+def why_not(suite):
     """What this machine lacks; None if it lacks nothing."""
     if os.geteuid() != 0:
         return "needs root, to start a container engine"
@@ -70,7 +70,7 @@ def why_not():
     if not os.path.isdir(DATASET):
         return f"needs {DATASET}, of the package dataset-fashion-mnist"
     try:
-        urllib.request.urlopen(MIRROR + "/dists/", timeout=20).close()
+        urllib.request.urlopen(f"{MIRROR}/dists/{suite}/Release", timeout=20).close()
     except OSError as error:
         return f"needs a mirror of Debian: {MIRROR}: {error}"
     return None
@@ -297,7 +297,7 @@ def main():
     parser.add_argument("--suite", default="bookworm")
     parser.add_argument("--image-only", action="store_true", help="stop when the image is built")
     arguments = parser.parse_args()
-    reason = why_not()
+    reason = why_not(arguments.suite)
     if reason:
         print(f"skipped: {reason}")
         return SKIPPED
