@@ -11,7 +11,9 @@
 #include <string>
 #include <system_error>
 #include <utility>
+#include <vector>
 
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/server_builder.h>
 
 namespace skiptrain::daemon {
@@ -31,9 +33,20 @@ bool is_orphan(const std::filesystem::path& path) {
   return refused;
 }
 
+// Reflection for one server. Its library puts a plugin into every builder of the process as well;
+// this leaves one of it here, and the peers' listener takes out its own.
+class WithReflection final : public grpc::ServerBuilderOption {
+ public:
+  void UpdateArguments(grpc::ChannelArguments*) override {}
+  void UpdatePlugins(std::vector<std::unique_ptr<grpc::ServerBuilderPlugin>>* plugins) override {
+    plugins->clear();
+    plugins->push_back(std::make_unique<grpc::reflection::ProtoServerReflectionPlugin>());
+  }
+};
+
 }  // namespace
 
-Result<ControlServer> ControlServer::start(ControlService& service,
+Result<ControlServer> ControlServer::start(ControlService& service, HealthService& health,
                                            const std::filesystem::path& socket) {
   std::error_code ignored;
   const auto there = std::filesystem::symlink_status(socket, ignored);
@@ -52,6 +65,8 @@ Result<ControlServer> ControlServer::start(ControlService& service,
   grpc::ServerBuilder builder;
   builder.AddListeningPort("unix:" + socket.string(), grpc::InsecureServerCredentials());
   builder.RegisterService(&service);
+  builder.RegisterService(&health);
+  builder.SetOption(std::make_unique<WithReflection>());
   // An idle daemon should be idle: one completion queue and one waiting thread are enough.
   builder.SetSyncServerOption(grpc::ServerBuilder::SyncServerOption::NUM_CQS, 1);
   builder.SetSyncServerOption(grpc::ServerBuilder::SyncServerOption::MIN_POLLERS, 1);

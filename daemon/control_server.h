@@ -1,4 +1,6 @@
-// The listener of the control service: one unix socket with mode 0600.
+// The listener of the control service: one unix socket with mode 0600. Beside the service it offers
+// gRPC's health service, and reflection, by which a client that knows nothing of the node (grpcurl,
+// say) learns what can be called. The peers' listener offers neither.
 #pragma once
 
 #include <filesystem>
@@ -7,6 +9,7 @@
 #include <grpcpp/server.h>
 
 #include "base/error.h"
+#include "daemon/control_health.h"
 #include "daemon/control_service.h"
 
 namespace skiptrain::daemon {
@@ -15,7 +18,8 @@ class ControlServer {
  public:
   // Removes a socket that a dead daemon left behind. kPreconditionFailed if another process answers
   // on it, kUnavailable if it cannot be made.
-  static Result<ControlServer> start(ControlService& service, const std::filesystem::path& socket);
+  static Result<ControlServer> start(ControlService& service, HealthService& health,
+                                     const std::filesystem::path& socket);
 
   ControlServer(ControlServer&&) = default;
   ~ControlServer();

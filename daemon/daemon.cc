@@ -24,12 +24,14 @@
 #include "base/version.h"
 #include "daemon/assemble.h"
 #include "daemon/config/values.h"
+#include "daemon/control_health.h"
 #include "daemon/control_server.h"
 #include "daemon/control_service.h"
 #include "daemon/logging/logging.h"
 #include "daemon/metrics/http_server.h"
 #include "daemon/metrics/process_usage.h"
 #include "daemon/metrics/readiness.h"
+#include "daemon/preflight.h"
 #include "daemon/service_manager.h"
 #include "daemon/state_dir.h"
 #include "daemon/workload/workload.h"
@@ -65,6 +67,7 @@ class Daemon {
         driver_(driver_options(config_, state.run)),
         service_(config_, incarnation_, driver_, keyring_,
                  {.shutdown = [this] { end("asked to by RPC"); }, .leave = [this] { leave(); }}),
+        health_([this] { return readiness_now(); }),
         signals_(main_loop_, SIGINT, SIGTERM, SIGHUP),
         service_manager_(main_loop_, [this](ServiceManager::Answer answer) {
           driver_.inspect_soon(
@@ -75,7 +78,7 @@ class Daemon {
     driver_.start();
     auto metrics = serve_metrics();
     if (!metrics) return tl::unexpected(metrics.error());
-    auto server = ControlServer::start(service_, config_.control.socket);
+    auto server = ControlServer::start(service_, health_, config_.control.socket);
     if (!server) return tl::unexpected(server.error());
     spdlog::info("skiptraind {} is node {} ({}) of cluster {}, control at {}", kVersion,
                  config_.node.id.value(), config_.node.name, config_.cluster.id,
@@ -91,6 +94,7 @@ class Daemon {
     driver_.history().close();
     loader.join();
     if (leaver_.joinable()) leaver_.join();
+    health_.stop();
     server->stop(kControlPatience);
     metrics->reset();
     driver_.stop();
@@ -100,6 +104,15 @@ class Daemon {
   }
 
  private:
+  // For /readyz and the health service. From any thread but the driver's.
+  Readiness readiness_now() {
+    if (ending_) return {false, "is ending"};
+    if (leaving_) return {false, "is leaving the cluster"};
+    v1::GetStatusResponse status;
+    service_.GetStatus(nullptr, nullptr, &status);
+    return readiness(status);
+  }
+
   // Null if it is off.
   Result<std::unique_ptr<MetricsServer>> serve_metrics() {
     if (config_.metrics.listen.empty()) return std::unique_ptr<MetricsServer>();
@@ -107,12 +120,7 @@ class Daemon {
     SKIPTRAIN_CHECK(at.has_value(), "a loaded config names an address");
     auto server = MetricsServer::bind(
         {at->host, at->port}, {.is_alive = [this] { return driver_.answers_within(kLoopPatience); },
-                               .readiness =
-                                   [this] {
-                                     v1::GetStatusResponse status;
-                                     service_.GetStatus(nullptr, nullptr, &status);
-                                     return readiness(status);
-                                   },
+                               .readiness = [this] { return readiness_now(); },
                                .metrics =
                                    [this] {
                                      NodeReport report = service_.node_report();
@@ -157,6 +165,7 @@ class Daemon {
     asio::post(main_loop_, [this] {
       if (ending_ || leaver_.joinable()) return;
       spdlog::info("leaving the cluster");
+      leaving_ = true;
       leaver_ = std::thread([this] {
         driver_.post(core::StopRequested{});
         const auto limit = std::chrono::steady_clock::now() + kDrainLimit;
@@ -238,10 +247,12 @@ class Daemon {
   std::unique_ptr<store::StateStore> store_;  // until the loader takes it
   runtime::Driver driver_;
   ControlService service_;
+  HealthService health_;
   asio::io_context main_loop_;
   asio::signal_set signals_;
   ServiceManager service_manager_;
   std::thread leaver_;
+  std::atomic<bool> leaving_ = false;
   std::atomic<bool> ending_ = false;
   std::mutex failure_mutex_;
   std::optional<Error> failure_;  // the first
@@ -278,8 +289,11 @@ Result<Incarnation> set_aside(StateDir& state_dir, const Config& config, Incarna
 
 Status run_daemon(Config config, const StartOptions& start) {
   ServiceManager::starting("opening the state", kOpeningLimit);
+  if (Status there = check_data_is_there(config); !there) return there;
   auto state_dir = StateDir::open(config.node.data_dir);
   if (!state_dir) return tl::unexpected(state_dir.error());
+  // After the lock: a daemon on the same state is the likeliest to have the port, and named by it.
+  if (Status free = check_ports_are_free(config); !free) return free;
   auto keyring = load_keyring(config);
   if (!keyring) return tl::unexpected(keyring.error());
   auto last = state_dir->old_incarnation();

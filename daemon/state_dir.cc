@@ -22,7 +22,8 @@ namespace skiptrain::daemon {
 namespace {
 
 std::string because(int error) {
-  return std::strerror(error);
+  return std::string(std::strerror(error)) + "; it must be a folder that the daemon's user (uid " +
+         std::to_string(::geteuid()) + ") may write, or one that it may make";
 }
 
 }  // namespace
@@ -32,7 +33,7 @@ Result<StateDir> StateDir::open(const std::filesystem::path& path) {
   const bool fresh = std::filesystem::create_directories(path, made);
   if (made) {
     return fail(ErrorCode::kUnavailable,
-                "node.data_dir " + path.string() + ": cannot be made: " + made.message());
+                "node.data_dir " + path.string() + ": cannot be made: " + because(made.value()));
   }
   if (fresh) ::chmod(path.c_str(), 0700);
   const auto lock_path = path / "lock";

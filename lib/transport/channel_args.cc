@@ -2,11 +2,15 @@
 
 #include <grpc/grpc.h>
 
+#include <memory>
 #include <utility>
 #include <vector>
 
 #include <grpcpp/create_channel.h>
+#include <grpcpp/impl/server_builder_option.h>
+#include <grpcpp/impl/server_builder_plugin.h>
 #include <grpcpp/security/credentials.h>
+#include <grpcpp/server_builder.h>
 #include <grpcpp/support/channel_arguments.h>
 
 namespace skiptrain::transport {
@@ -38,6 +42,16 @@ std::vector<std::pair<const char*, int>> common_args(const TransportConfig& conf
   };
 }
 
+// A library that is linked for another server of the process may put services of its own into every
+// builder (gRPC's reflection does). The network sees the peer service and nothing else.
+class NoPlugins final : public grpc::ServerBuilderOption {
+ public:
+  void UpdateArguments(grpc::ChannelArguments*) override {}
+  void UpdatePlugins(std::vector<std::unique_ptr<grpc::ServerBuilderPlugin>>* plugins) override {
+    plugins->clear();
+  }
+};
+
 }  // namespace
 
 std::shared_ptr<grpc::Channel> make_channel(const std::string& address,
@@ -61,6 +75,7 @@ void configure_server(grpc::ServerBuilder& builder, const TransportConfig& confi
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxStreamsPerConnection);
   // Two daemons on one port would each get half of the connections; a taken port is an error.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  builder.SetOption(std::make_unique<NoPlugins>());
 }
 
 }  // namespace skiptrain::transport

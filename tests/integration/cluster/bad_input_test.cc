@@ -6,10 +6,13 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <filesystem>
 #include <iostream>
 #include <optional>
 #include <sstream>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -108,6 +111,84 @@ INSTANTIATE_TEST_SUITE_P(Files, BadDataTest,
                                            BadData{"NotIdx", "data.test_images", "text",
                                                    "Not an image at all.\n", "not an IDX file"}),
                          [](const auto& info) { return info.param.name; });
+
+// What is wrong with the device, not with a file: one line, no state begun, nothing left running.
+class BadPlaceTest : public ::testing::Test {
+ protected:
+  // The only line of a daemon that was started as the given user, after it ended with code 1.
+  std::string complaint(const std::vector<std::string>& launcher = {}) {
+    cluster_.write_config(0);
+    std::vector<std::string> command = launcher;
+    command.insert(command.end(), {SKIPTRAIND, "--config", cluster_.config_file(0)});
+    const Finished ended = run(command);
+    EXPECT_EQ(ended.exit, (Exit{kError, 0})) << ended.err;
+    EXPECT_EQ(ended.out, "");
+    EXPECT_EQ(ended.err.find('\n') + 1, ended.err.size()) << ended.err;
+    return ended.err;
+  }
+  // Of the node's folder, sorted.
+  std::vector<std::string> left_behind() const {
+    std::vector<std::string> names;
+    std::error_code none;
+    for (const auto& entry : std::filesystem::directory_iterator(cluster_.folder(0), none)) {
+      names.push_back(entry.path().filename());
+    }
+    std::sort(names.begin(), names.end());
+    return names;
+  }
+
+  TestCluster cluster_{1};
+};
+
+TEST_F(BadPlaceTest, ATakenPortIsNamed) {
+  const int taken = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(cluster_.port(0));
+  const int on = 1;
+  setsockopt(taken, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  ASSERT_EQ(bind(taken, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  ASSERT_EQ(listen(taken, 1), 0);
+  EXPECT_EQ(complaint(), "skiptraind: node.listen: address " + cluster_.address(0) +
+                             " is in use by another process; stop it or take another port\n");
+  EXPECT_EQ(left_behind(), std::vector<std::string>{"lock"});
+  close(taken);
+}
+
+TEST_F(BadPlaceTest, AMissingDataFolderIsNamed) {
+  const std::string folder = cluster_.dir() / "nowhere";
+  cluster_.set("data.format", "\"images\"");
+  cluster_.set("data.directory", "\"" + folder + "\"");
+  for (const char* key : {"train_images", "train_labels", "test_images", "test_labels"}) {
+    cluster_.set(std::string("data.") + key, std::nullopt);
+  }
+  const std::string start = "skiptraind: data.directory " + folder + ": there is no such file or ";
+  EXPECT_EQ(complaint().substr(0, start.size()), start);
+  EXPECT_TRUE(left_behind().empty());
+}
+
+TEST_F(BadPlaceTest, AStateFolderThatMayNotBeWrittenIsNamed) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root, to become another user";
+  const std::vector<std::string> nobody = {"/usr/bin/setpriv", "--reuid=65534", "--regid=65534",
+                                           "--clear-groups"};
+  std::vector<std::string> try_it = nobody;
+  try_it.insert(try_it.end(), {SKIPTRAIND, "--version"});
+  if (run(try_it).exit.code != 0) GTEST_SKIP() << "user 65534 may not run " << SKIPTRAIND;
+  namespace fs = std::filesystem;
+  // Its own folder is there but root's; then it is not there, and neither may be made.
+  fs::permissions(std::string(cluster_.dir() / "."), fs::perms(0755));
+  fs::create_directory(cluster_.folder(0));
+  const std::string start = "skiptraind: node.data_dir " + cluster_.folder(0) + ": cannot be ";
+  const std::string end =
+      ": Permission denied; it must be a folder that the daemon's user (uid 65534) may write, or "
+      "one that it may make\n";
+  EXPECT_EQ(complaint(nobody), start + "written" + end);
+  EXPECT_TRUE(left_behind().empty());
+  fs::remove(cluster_.folder(0));
+  EXPECT_EQ(complaint(nobody), start + "made" + end);
+  EXPECT_FALSE(fs::exists(cluster_.folder(0)));
+}
 
 struct BadGraph {
   std::string name;
