@@ -271,7 +271,7 @@ def bad_inputs(bed):
     # The image's own config names data that are in a volume, which is not given here.
     without = run("docker", "run", "--rm", "skiptrain", ok=(1, 2))
     complaint = last_line(without)
-    check(f"{DATASET}/train-" in complaint and "No such file" in complaint, complaint)
+    check(f"{DATASET}/train-" in complaint and "there is no such file" in complaint, complaint)
     print(f"  without data: {complaint}", flush=True)
     unwritable = run("docker", "run", "--rm", "--user", "12345", "-v", f"{DATASET}:{DATASET}:ro",
                      "skiptrain", ok=(1, 2))
