@@ -90,6 +90,8 @@ ExitCode run_skipctl(const std::vector<std::string>& arguments, Screen& screen) 
   add_config_command(app, selection);
   add_data_commands(app, selection);
   add_watch_command(app, selection);
+  add_report_command(app, selection);
+  add_debug_command(app, selection);
   add_testbed_commands(app, selection);
   add_sim_command(app, selection);
   add_about_commands(app, selection);

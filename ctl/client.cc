@@ -154,6 +154,12 @@ Outcome<v1::GetVersionResponse> Client::version() {
 Outcome<v1::GetStatusResponse> Client::status() {
   return channel_->call(&Stub::GetStatus, v1::GetStatusRequest());
 }
+Outcome<v1::GetConfigResponse> Client::config() {
+  return channel_->call(&Stub::GetConfig, v1::GetConfigRequest());
+}
+Outcome<v1::GetMetricsResponse> Client::metrics() {
+  return channel_->call(&Stub::GetMetrics, v1::GetMetricsRequest());
+}
 Outcome<v1::ListPeersResponse> Client::peers() {
   return channel_->call(&Stub::ListPeers, v1::ListPeersRequest());
 }
@@ -241,6 +247,19 @@ Outcome<void> Client::rounds(const v1::ListRoundsRequest& request,
   const grpc::Status status = reader->Finish();
   if (!stopped && !status.ok()) return tl::unexpected(describe(status, channel_->endpoint));
   return {};
+}
+
+Outcome<std::vector<std::string>> Client::log_lines(std::uint64_t last) {
+  grpc::ClientContext context;
+  channel_->set_deadline(context, kDefaultTimeout);
+  v1::ListLogLinesRequest request;
+  request.set_last(last);
+  const auto reader = channel_->stub->ListLogLines(&context, request);
+  std::vector<std::string> lines;
+  for (v1::LogLine line; reader->Read(&line);) lines.push_back(line.text());
+  const grpc::Status status = reader->Finish();
+  if (!status.ok()) return tl::unexpected(describe(status, channel_->endpoint));
+  return lines;
 }
 
 Outcome<void> Client::export_model(

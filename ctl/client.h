@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/units.h"
 #include "ctl/endpoint.h"
@@ -37,6 +38,8 @@ class Client {
 
   Outcome<v1::GetVersionResponse> version();
   Outcome<v1::GetStatusResponse> status();
+  Outcome<v1::GetConfigResponse> config();
+  Outcome<v1::GetMetricsResponse> metrics();
   Outcome<v1::ListPeersResponse> peers();
   Outcome<v1::GetEnergyResponse> energy();
   Outcome<v1::GetTopologyResponse> topology();
@@ -63,6 +66,8 @@ class Client {
   // stream has no end of its own and --timeout does not apply to it.
   Outcome<void> rounds(const v1::ListRoundsRequest& request,
                        const std::function<bool(const v1::RoundRecord&)>& on_record);
+  // The newest `last` lines of its log, oldest first; 0: all that it keeps.
+  Outcome<std::vector<std::string>> log_lines(std::uint64_t last);
   // Calls `on_piece` with the file's bytes in order; a Failure it returns ends the stream and is
   // the result.
   Outcome<void> export_model(

@@ -51,6 +51,8 @@ void add_model_commands(CLI::App& root, Selection& selection);     // eval, mode
 void add_config_command(CLI::App& root, Selection& selection);     // config check
 void add_data_commands(CLI::App& root, Selection& selection);      // data inspect|partition
 void add_watch_command(CLI::App& root, Selection& selection);      // watch
+void add_report_command(CLI::App& root, Selection& selection);     // report
+void add_debug_command(CLI::App& root, Selection& selection);      // debug bundle
 void add_testbed_commands(CLI::App& root, Selection& selection);   // testbed ...
 void add_sim_command(CLI::App& root, Selection& selection);        // sim ...
 void add_about_commands(CLI::App& root, Selection& selection);     // version, completion

@@ -16,6 +16,7 @@ namespace skiptrain::ctl {
 namespace {
 
 constexpr mode_t kFileMode = 0644;
+constexpr mode_t kPrivateMode = 0600;
 
 std::string system_error(const std::string& path) {
   return path + ": " + std::strerror(errno);
@@ -23,12 +24,13 @@ std::string system_error(const std::string& path) {
 
 }  // namespace
 
-AtomicFile::AtomicFile(std::string path, std::string temporary, int fd)
-    : path_(std::move(path)), temporary_(std::move(temporary)), fd_(fd) {}
+AtomicFile::AtomicFile(std::string path, std::string temporary, FileAccess access, int fd)
+    : path_(std::move(path)), temporary_(std::move(temporary)), access_(access), fd_(fd) {}
 
 AtomicFile::AtomicFile(AtomicFile&& other) noexcept
     : path_(std::move(other.path_)),
       temporary_(std::move(other.temporary_)),
+      access_(other.access_),
       fd_(std::exchange(other.fd_, -1)) {}
 
 AtomicFile::~AtomicFile() {
@@ -37,14 +39,14 @@ AtomicFile::~AtomicFile() {
   unlink(temporary_.c_str());
 }
 
-Result<AtomicFile> AtomicFile::create(const std::string& path) {
+Result<AtomicFile> AtomicFile::create(const std::string& path, FileAccess access) {
   std::string temporary = path + ".XXXXXX";
   const int fd = mkostemp(temporary.data(), O_CLOEXEC);
   if (fd < 0) {
     const ErrorCode code = errno == ENOENT ? ErrorCode::kNotFound : ErrorCode::kInvalidArgument;
     return fail(code, "cannot write " + system_error(path));
   }
-  return AtomicFile(path, std::move(temporary), fd);
+  return AtomicFile(path, std::move(temporary), access, fd);
 }
 
 Status AtomicFile::write(std::string_view data) {
@@ -61,8 +63,8 @@ Status AtomicFile::commit() {
   // mkostemp makes it private; what is exported is as readable as any other new file.
   const mode_t mask = umask(0);
   umask(mask);
-  if (fchmod(fd_, kFileMode & ~mask) != 0 || fsync(fd_) != 0 ||
-      rename(temporary_.c_str(), path_.c_str()) != 0) {
+  const mode_t mode = access_ == FileAccess::kOwnerOnly ? kPrivateMode : kFileMode & ~mask;
+  if (fchmod(fd_, mode) != 0 || fsync(fd_) != 0 || rename(temporary_.c_str(), path_.c_str()) != 0) {
     return fail(ErrorCode::kInternal, "cannot write " + system_error(path_));
   }
   close(std::exchange(fd_, -1));

@@ -8,11 +8,16 @@
 
 namespace skiptrain::ctl {
 
+enum class FileAccess {
+  kUsual,      // as the umask has it of any new file
+  kOwnerOnly,  // mode 0600
+};
+
 // A file that appears under its name only when it is complete: written next to it, synced, then
 // renamed over it. An instance that is not committed removes what it wrote.
 class AtomicFile {
  public:
-  static Result<AtomicFile> create(const std::string& path);
+  static Result<AtomicFile> create(const std::string& path, FileAccess access = FileAccess::kUsual);
   AtomicFile(AtomicFile&& other) noexcept;
   AtomicFile& operator=(AtomicFile&&) = delete;
   ~AtomicFile();
@@ -21,9 +26,10 @@ class AtomicFile {
   Status commit();
 
  private:
-  AtomicFile(std::string path, std::string temporary, int fd);
+  AtomicFile(std::string path, std::string temporary, FileAccess access, int fd);
   std::string path_;
   std::string temporary_;
+  FileAccess access_ = FileAccess::kUsual;
   int fd_ = -1;
 };
 

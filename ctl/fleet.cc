@@ -27,9 +27,13 @@ Outcome<std::vector<FleetNode>> discover(const Globals& globals) {
   if (!client) return tl::unexpected(client.error());
   const auto topology = client->topology();
   if (!topology) return tl::unexpected(topology.error());
+  return fleet_of(*topology, globals);
+}
+
+std::vector<FleetNode> fleet_of(const v1::GetTopologyResponse& topology, const Globals& globals) {
   std::vector<FleetNode> fleet;
-  for (const auto& vertex : topology->vertices()) {
-    const bool is_asked = vertex.node_id() == topology->self();
+  for (const auto& vertex : topology.vertices()) {
+    const bool is_asked = vertex.node_id() == topology.self();
     fleet.push_back(
         {vertex.node_id(), vertex.node_name(), is_asked ? globals.endpoint : vertex.control()});
   }

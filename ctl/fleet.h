@@ -24,6 +24,9 @@ struct FleetNode {
 // own control endpoint is the one it was asked at.
 Outcome<std::vector<FleetNode>> discover(const Globals& globals);
 
+// The same of a topology that it has told.
+std::vector<FleetNode> fleet_of(const v1::GetTopologyResponse& topology, const Globals& globals);
+
 // The client of `globals.endpoint`.
 Outcome<Client> connect(const Globals& globals);
 // The client of one node of the fleet.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <csignal>
 #include <limits>
 #include <memory>
 #include <numeric>
@@ -14,6 +15,7 @@
 #include "ctl/duration.h"
 #include "ctl/node_command.h"
 #include "ctl/status.h"
+#include "ctl/watch/live.h"
 
 namespace skiptrain::ctl {
 namespace {
@@ -21,7 +23,11 @@ namespace {
 struct Flags {
   std::string interval = "1s";
   std::uint64_t count = 0;  // 0: until interrupted
+  bool lines = false;
 };
+
+// Of a node's history, when it is first seen: as many rounds are asked for their evaluations.
+constexpr std::uint64_t kRoundsForCurves = 2000;
 
 // A node that is slow to answer must not hold up the picture of the others for long.
 constexpr Duration kWatchTimeout = std::chrono::seconds(3);
@@ -46,15 +52,47 @@ std::vector<WatchedNode> look(const std::vector<FleetNode>& fleet, const Globals
   return nodes;
 }
 
-// Below the table: what a row has no room for.
-std::vector<std::string> remarks(const std::vector<WatchedNode>& nodes) {
-  std::vector<std::string> lines;
-  for (const WatchedNode& node : nodes) {
-    if (!node.status) continue;
-    const bool says_more = !node.status->waiting_for().empty() || !node.status->failure().empty();
-    if (says_more) lines.push_back(node.name + ": " + phase_text(*node.status));
-  }
-  return lines;
+void note(std::uint64_t round, std::optional<double> accuracy, std::optional<double> loss,
+          Curves& curves) {
+  if (accuracy) curves.accuracy[round] = *accuracy;
+  if (loss) curves.loss[round] = *loss;
+}
+
+// What the node knows of its past evaluations. False if it did not say.
+bool note_history(Client& client, Curves& curves) {
+  v1::ListRoundsRequest request;
+  request.set_last(kRoundsForCurves);
+  const auto end = client.rounds(request, [&](const v1::RoundRecord& r) {
+    note(r.round() + 1, r.has_accuracy() ? std::optional(r.accuracy()) : std::nullopt,
+         r.has_test_loss() ? std::optional(r.test_loss()) : std::nullopt, curves);
+    return true;
+  });
+  return end.has_value();
+}
+
+void note_newest(const v1::GetStatusResponse& status, Curves& curves) {
+  if (!status.has_last_evaluation()) return;
+  const v1::EvaluateResponse& e = status.last_evaluation();
+  note(e.round(), e.has_accuracy() ? std::optional(e.accuracy()) : std::nullopt, e.loss(), curves);
+}
+
+// Looks at all nodes; `known` says of which the history was read.
+void look_live(const std::vector<FleetNode>& fleet, const Globals& globals,
+               std::vector<char>& known, WatchState& state) {
+  state.nodes.resize(fleet.size());
+  state.curves.resize(fleet.size());
+  for_each_concurrently(fleet.size(), [&](std::size_t i) {
+    WatchedNode& node = state.nodes[i];
+    node.name = node_text(fleet[i].id, fleet[i].name);
+    node.status.reset();
+    auto client = connect(fleet[i], globals);
+    if (!client) return;
+    auto status = client->status();
+    if (!status) return;
+    if (known[i] == 0 && note_history(*client, state.curves[i])) known[i] = 1;
+    note_newest(*status, state.curves[i]);
+    node.status = *std::move(status);
+  });
 }
 
 Json watch_json(const std::vector<WatchedNode>& nodes) {
@@ -67,31 +105,60 @@ Json watch_json(const std::vector<WatchedNode>& nodes) {
   return Json{{"nodes", std::move(list)}};
 }
 
-Outcome<ExitCode> watch(Context& context, const Flags& flags) {
-  const auto interval = parse_duration(flags.interval);
-  if (!interval) return tl::unexpected(to_failure(interval.error()));
-  Globals globals = context.globals;
-  const auto fleet = watched_fleet(globals);
-  if (!fleet) return tl::unexpected(fleet.error());
-  if (!globals.timeout) globals.timeout = kWatchTimeout;
-  LiveBlock block(context.screen.out, context.screen.width);
-  bool silent = false;
-  for (std::uint64_t shown = 0; flags.count == 0 || shown < flags.count; ++shown) {
-    if (shown > 0) std::this_thread::sleep_for(*interval);
-    const auto nodes = look(*fleet, globals);
-    silent = std::any_of(nodes.begin(), nodes.end(), [](const auto& n) { return !n.status; });
+ExitCode judge(const std::vector<WatchedNode>& nodes) {
+  const bool silent =
+      std::any_of(nodes.begin(), nodes.end(), [](const auto& n) { return !n.status; });
+  return silent ? ExitCode::kDegraded : ExitCode::kOk;
+}
+
+Outcome<ExitCode> watch_by_lines(Context& context, const std::vector<FleetNode>& fleet,
+                                 const Globals& globals, Duration interval, std::uint64_t count) {
+  ExitCode exit = ExitCode::kOk;
+  for (std::uint64_t shown = 0; count == 0 || shown < count; ++shown) {
+    if (shown > 0) std::this_thread::sleep_for(interval);
+    const auto nodes = look(fleet, globals);
+    exit = judge(nodes);
     if (globals.json) {
       context.screen.out << watch_json(nodes).dump() << std::endl;
-    } else if (context.screen.terminal) {
-      auto lines = watch_table(nodes).lines(false);
-      for (std::string& line : remarks(nodes)) lines.push_back(std::move(line));
-      lines.push_back(watch_line(nodes));
-      block.draw(lines);
     } else {
       context.screen.out << watch_line(nodes) << std::endl;
     }
   }
-  return silent ? ExitCode::kDegraded : ExitCode::kOk;
+  return exit;
+}
+
+// Takes the whole terminal. nullopt if that cannot be drawn on.
+std::optional<LiveEnd> watch_on_screen(Context& context, const std::vector<FleetNode>& fleet,
+                                       const Globals& globals, const LiveOptions& options,
+                                       const HeldSignals& signals) {
+  context.screen.out.flush();
+  auto terminal = Terminal::open(context.screen.colour);
+  if (terminal == nullptr) return std::nullopt;
+  std::vector<char> known(fleet.size(), 0);
+  return watch_live(std::move(terminal), signals, options,
+                    [&](WatchState& state) { look_live(fleet, globals, known, state); });
+}
+
+Outcome<ExitCode> watch(Context& context, const Flags& flags) {
+  const auto interval = parse_duration(flags.interval);
+  if (!interval) return tl::unexpected(to_failure(interval.error()));
+  Globals globals = context.globals;
+  // Before gRPC has threads, which would take signals that are meant for the screen's loop.
+  std::optional<HeldSignals> signals;
+  if (context.screen.terminal && !globals.json && !flags.lines) signals.emplace();
+  const auto fleet = watched_fleet(globals);
+  if (!fleet) return tl::unexpected(fleet.error());
+  if (!globals.timeout) globals.timeout = kWatchTimeout;
+  if (signals) {
+    const auto end = watch_on_screen(context, *fleet, globals, {*interval, flags.count}, *signals);
+    signals.reset();
+    if (end) {
+      // As whoever sent it expects; Ctrl-C is the usual way to leave.
+      if (end->signal != 0 && end->signal != SIGINT) raise(end->signal);
+      return judge(end->state.nodes);
+    }
+  }
+  return watch_by_lines(context, *fleet, globals, *interval, flags.count);
 }
 
 // NaN of none.
@@ -148,11 +215,13 @@ std::string watch_line(const std::vector<WatchedNode>& nodes) {
 }
 
 void add_watch_command(CLI::App& root, Selection& selection) {
-  auto* command = root.add_subcommand("watch", "A live table; with --all of every node");
+  auto* command = root.add_subcommand(
+      "watch", "A live view on a terminal, else a line a look; with --all of every node");
   auto flags = std::make_shared<Flags>();
   command->add_option("--interval", flags->interval, "Time between looks")->capture_default_str();
   command->add_option("--count", flags->count, "Looks before it ends; 0: until interrupted")
       ->capture_default_str();
+  command->add_flag("--lines", flags->lines, "A line a look on a terminal too");
   command->callback([&selection, flags] {
     selection.action = [flags](Context& context) { return watch(context, *flags); };
   });

@@ -11,10 +11,14 @@
 #include <utility>
 #include <vector>
 
+#include <google/protobuf/stubs/common.h>
+#include <grpcpp/grpcpp.h>
+
 #include "base/version.h"
 #include "daemon/control_convert.h"
 #include "daemon/control_status.h"
 #include "daemon/logging/logging.h"
+#include "learn/library.h"
 #include "store/safetensors.h"
 #include "wire/limits.h"
 
@@ -88,6 +92,14 @@ grpc::Status ControlService::GetVersion(grpc::ServerContext*, const v1::GetVersi
                                         v1::GetVersionResponse* response) {
   response->set_version(kVersion);
   response->set_protocol_version(wire::kProtocolVersion);
+  const auto add = [response](const char* name, std::string version) {
+    auto* library = response->add_libraries();
+    library->set_name(name);
+    library->set_version(std::move(version));
+  };
+  add("libtorch", learn::torch_version());
+  add("grpc", grpc::Version());
+  add("protobuf", google::protobuf::internal::VersionString(GOOGLE_PROTOBUF_VERSION));
   return grpc::Status::OK;
 }
 

@@ -7,6 +7,8 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -32,6 +34,8 @@ class ControlService final : public v1::Control::Service {
 
   // From now on the status names where metrics are served. Before the first call.
   void set_metrics_address(std::string address) { metrics_address_ = std::move(address); }
+  // From now on GetConfig tells these settings, which a reload has brought into force.
+  void set_config_in_force(Config config);
   // What a scrape shows, gathered as for the RPCs; `process` is left empty. Must not be called on
   // the driver's thread.
   NodeReport node_report();
@@ -40,6 +44,12 @@ class ControlService final : public v1::Control::Service {
                           v1::GetVersionResponse* response) override;
   grpc::Status GetStatus(grpc::ServerContext*, const v1::GetStatusRequest*,
                          v1::GetStatusResponse* response) override;
+  grpc::Status GetConfig(grpc::ServerContext* context, const v1::GetConfigRequest* request,
+                         v1::GetConfigResponse* response) override;
+  grpc::Status ListLogLines(grpc::ServerContext* context, const v1::ListLogLinesRequest* request,
+                            grpc::ServerWriter<v1::LogLine>* writer) override;
+  grpc::Status GetMetrics(grpc::ServerContext* context, const v1::GetMetricsRequest* request,
+                          v1::GetMetricsResponse* response) override;
   grpc::Status ListPeers(grpc::ServerContext*, const v1::ListPeersRequest*,
                          v1::ListPeersResponse* response) override;
   grpc::Status ListRounds(grpc::ServerContext* context, const v1::ListRoundsRequest* request,
@@ -104,6 +114,8 @@ class ControlService final : public v1::Control::Service {
   const std::shared_ptr<discovery::Keyring> keyring_;
   const Actions actions_;
   std::string metrics_address_;
+  std::mutex config_in_force_mutex_;
+  std::optional<Config> config_in_force_;  // since the last reload, if there was one
   const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
 };
 

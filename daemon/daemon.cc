@@ -220,6 +220,7 @@ class Daemon {
       node.set_evaluate_every(next->round.evaluate_every);
     });
     driver_.set_evaluate_samples(next->round.evaluate_samples);
+    service_.set_config_in_force(*std::move(next));
     spdlog::info("reloaded {}", config_.source.string());
   }
 

@@ -33,13 +33,7 @@ nlohmann::ordered_json to_json(const SimulationResults& results);
 // The last eight are empty in rounds without an evaluation; the gammas of policies without them.
 std::string to_csv(const SimulationResults& results);
 
-// One page that needs nothing outside itself: plots as SVG, tables, light and dark, printable. Long
-// series are thinned to kMaxPlottedPoints a run, and a graph is drawn up to kMaxDrawnNodes and
-// kMaxDrawnEdges; above, the page shows the histogram of its degrees.
+// The page of ctl/report/page.h.
 std::string to_html(const SimulationResults& results);
-
-inline constexpr std::size_t kMaxPlottedPoints = 2000;
-inline constexpr std::size_t kMaxDrawnNodes = 512;
-inline constexpr std::size_t kMaxDrawnEdges = 8192;
 
 }  // namespace skiptrain::ctl

@@ -1,77 +1,71 @@
-#include <functional>
-#include <map>
-#include <string_view>
+#include <array>
+#include <cstdio>
+#include <string>
+#include <utility>
+#include <vector>
 
-#include "base/check.h"
-#include "ctl/sim/page_data.h"
-#include "ctl/sim/page_parts.h"
+#include "ctl/render.h"
+#include "ctl/report/page.h"
 #include "ctl/sim/report.h"
 
 namespace skiptrain::ctl {
 namespace {
 
-using Json = nlohmann::ordered_json;
-using Parts = std::map<std::string_view, std::string, std::less<>>;
-
-// `text` with {{NAME}} replaced by its part. What was put in is not looked at again, so that a
-// label cannot name a part.
-std::string filled(std::string_view text, const Parts& parts) {
-  constexpr std::string_view kOpen = "{{";
-  constexpr std::string_view kClose = "}}";
-  std::string page;
-  for (;;) {
-    const std::size_t open = text.find(kOpen);
-    page += text.substr(0, open);
-    if (open == std::string_view::npos) return page;
-    text.remove_prefix(open + kOpen.size());
-    const std::size_t close = text.find(kClose);
-    SKIPTRAIN_CHECK(close != std::string_view::npos, "a mark in report.html is not closed");
-    const auto part = parts.find(text.substr(0, close));
-    SKIPTRAIN_CHECK(part != parts.end(), "report.html names an unknown part");
-    page += part->second;
-    text.remove_prefix(close + kClose.size());
-  }
+std::string general(double value) {
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "%g", value);
+  return text.data();
 }
 
-// For a <script> element, which ends at the first "</script" whatever it means in JSON. Everything
-// beyond ASCII is escaped too: some JavaScript parsers take U+2028 for a line end.
-std::string script_safe(const Json& json) {
-  constexpr int kCompact = -1;
-  constexpr bool kAsciiOnly = true;
-  const std::string text = json.dump(kCompact, ' ', kAsciiOnly, Json::error_handler_t::replace);
-  std::string safe;
-  safe.reserve(text.size());
-  for (const char c : text) {
-    if (c == '<') {
-      safe += "\\u003c";
-    } else {
-      safe += c;
-    }
-  }
-  return safe;
+std::string budget_text(const TestbedOptions& options) {
+  if (options.budget_wh) return watt_hours(*options.budget_wh) + " a node";
+  if (options.budget_fraction) return percent(*options.budget_fraction) + " of the battery";
+  return "none";
 }
 
-std::string escaped(std::string_view text) {
-  std::string html;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        html += "&amp;";
-        break;
-      case '<':
-        html += "&lt;";
-        break;
-      case '>':
-        html += "&gt;";
-        break;
-      case '"':
-        html += "&quot;";
-        break;
-      default:
-        html += c;
-    }
-  }
-  return html;
+std::string joined(const std::vector<std::string>& texts) {
+  std::string all;
+  for (const std::string& text : texts) all += (all.empty() ? "" : ", ") + text;
+  return all;
+}
+
+// In words, in the order of the page's table.
+std::vector<std::pair<std::string, std::string>> settings(const SimulatedRun& run) {
+  const TestbedOptions& options = run.options;
+  const core::Schedule& schedule = options.schedule;
+  const auto gamma = [&](std::uint32_t length) {
+    return core::alternates(schedule.policy) ? std::to_string(length) : std::string("-");
+  };
+  // The quadratic trainer has neither a model nor data.
+  const auto learned = [&](const std::string& text) {
+    return run.trainer == kQuadraticTrainer ? std::string("-") : text;
+  };
+  const std::string evaluation =
+      options.evaluate_every == 0 ? "at the end"
+                                  : "every " + std::to_string(options.evaluate_every) + " rounds";
+  return {
+      {"Nodes", std::to_string(options.nodes)},
+      {"Rounds", std::to_string(options.rounds)},
+      {"Policy", std::string(core::to_string(schedule.policy))},
+      {"Γ_train", gamma(schedule.gamma_train)},
+      {"Γ_sync", gamma(schedule.gamma_sync)},
+      {"Topology", options.topology},
+      {"Model", learned(options.model)},
+      {"Dataset", learned(options.dataset)},
+      {"Partition", learned(options.partition)},
+      {"Local steps", std::to_string(options.local_steps)},
+      {"Batch size", learned(std::to_string(options.batch_size))},
+      {"Learning rate", options.lr ? general(*options.lr) : "the default"},
+      {"Seed", std::to_string(options.seed)},
+      {"Budget", budget_text(options)},
+      {"Device profiles", options.profiles.empty() ? "all four in turn" : joined(options.profiles)},
+      {"Trainer", run.trainer},
+      {"Network", run.network},
+      {"Faults", run.faults.empty() ? "none" : run.faults},
+      {"Evaluation", evaluation},
+      {"Further settings", options.settings.empty() ? "none" : joined(options.settings)},
+      {"Workers", std::to_string(run.workers)},
+  };
 }
 
 std::string title_of(const SimulationResults& results) {
@@ -83,16 +77,12 @@ std::string title_of(const SimulationResults& results) {
 }  // namespace
 
 std::string to_html(const SimulationResults& results) {
-  return filled(page::skeleton(), {{"title", escaped(title_of(results))},
-                                   {"style", std::string(page::style())},
-                                   {"licence", escaped(page::charting_licence())},
-                                   {"library", std::string(page::charting_library())},
-                                   {"data", script_safe(page_data(results))},
-                                   {"format", std::string(page::format_script())},
-                                   {"lines", std::string(page::lines_script())},
-                                   {"figures", std::string(page::figures_script())},
-                                   {"topology", std::string(page::topology_script())},
-                                   {"report", std::string(page::report_script())}});
+  Page page{Origin::kSimulation, title_of(results), results.command, results.version, {},
+            results.sweep};
+  for (const SimulatedRun& run : results.runs) {
+    page.runs.push_back({run, run.options.schedule, run.options.rounds, settings(run)});
+  }
+  return page_html(page);
 }
 
 }  // namespace skiptrain::ctl

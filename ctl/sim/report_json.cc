@@ -79,7 +79,7 @@ Json profiles_json(const RunSummary& summary) {
   return json;
 }
 
-Json graph_json(const SimulatedGraph& graph) {
+Json graph_json(const RunGraph& graph) {
   Json edges = Json::array();
   for (const auto& [a, b] : graph.topology.edges()) edges.push_back(Json::array({a, b}));
   return {{"nodes", graph.topology.node_count()},

@@ -287,6 +287,11 @@ Key<T> live(Key<T> key) {
   return key;
 }
 template <typename T>
+Key<T> secret(Key<T> key) {
+  key.secret = true;
+  return key;
+}
+template <typename T>
 Key<T> shared(Key<T> key) {
   key.shared = true;
   return key;

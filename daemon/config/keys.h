@@ -32,6 +32,7 @@ struct Key {
   std::function<std::optional<std::string>(const T&)> show;  // as TOML; nullopt: not set
   bool required = false;
   bool live = false;
+  bool secret = false;  // must not leave the node: what it says gives access, or leads to it
   bool shared = false;  // part of run_fingerprint: equal on all nodes of a run
   // But not while it has its default, so that daemons from before there was this key, which do what
   // the default says, are of the same run.

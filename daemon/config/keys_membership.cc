@@ -71,10 +71,10 @@ void append_membership(std::vector<Key<Config>>& list) {
       "membership.expect", [](auto& c) -> auto& { return c.membership.expect; },
       IntegerRange{1, static_cast<std::int64_t>(kMaxClusterNodes)},
       "members, this node among them, to wait for before round 0 (at most round.start_timeout)"));
-  list.push_back(text<Config>(
+  list.push_back(secret(text<Config>(
       "membership.keyring", [](auto& c) -> auto& { return c.membership.keyring; }, any_text,
       "file with the cluster's keys (mode 0600, made by skipctl keyring generate); \"\" is "
-      "DATA_DIR/keyring"));
+      "DATA_DIR/keyring")));
   list.push_back(text<Config>(
       "membership.multicast", [](auto& c) -> auto& { return c.membership.multicast; },
       a_seed_or_empty,

@@ -8,11 +8,13 @@
 #include <mutex>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 #include <spdlog/formatter.h>
 #include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/sinks/dist_sink.h>
+#include <spdlog/sinks/ringbuffer_sink.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
@@ -109,6 +111,7 @@ struct Log {
   LogSettings settings;
   std::string node;
   std::shared_ptr<spdlog::sinks::dist_sink_mt> front;
+  std::shared_ptr<spdlog::sinks::ringbuffer_sink_mt> recent;  // survives a reopening
 };
 
 Log& the_log() {
@@ -147,8 +150,10 @@ Status start_logging(const LogSettings& settings, std::string_view node_name) {
   if (!sink) return tl::unexpected<Error>(std::move(sink.error()));
   log.settings = settings;
   log.node = node_name;
+  log.recent = std::make_shared<spdlog::sinks::ringbuffer_sink_mt>(kRecentLogLines);
+  log.recent->set_formatter(std::make_unique<TextFormatter>(log.node));
   log.front = std::make_shared<spdlog::sinks::dist_sink_mt>();
-  log.front->set_sinks({*std::move(sink)});
+  log.front->set_sinks({*std::move(sink), log.recent});
   const auto logger = std::make_shared<spdlog::logger>("skiptrain", log.front);
   logger->flush_on(spdlog::level::trace);
   spdlog::set_default_logger(logger);
@@ -162,8 +167,23 @@ Status reopen_log() {
   if (log.front == nullptr || log.settings.file.empty()) return {};
   auto sink = open_sink(log.settings, log.node);
   if (!sink) return tl::unexpected<Error>(std::move(sink.error()));
-  log.front->set_sinks({*std::move(sink)});
+  log.front->set_sinks({*std::move(sink), log.recent});
   return {};
+}
+
+std::vector<std::string> recent_log_lines(std::size_t most) {
+  std::shared_ptr<spdlog::sinks::ringbuffer_sink_mt> recent;
+  {
+    Log& log = the_log();
+    const std::scoped_lock lock(log.mutex);
+    recent = log.recent;
+  }
+  if (recent == nullptr) return {};
+  std::vector<std::string> lines = recent->last_formatted(most);
+  for (std::string& line : lines) {
+    if (line.ends_with('\n')) line.pop_back();
+  }
+  return lines;
 }
 
 void set_log_level(LogLevel level) {

@@ -124,5 +124,20 @@ TEST_F(LoggingTest, SaysWhichFileCannotBeOpened) {
   EXPECT_THAT(started.error().message, HasSubstr(folder_.string()));
 }
 
+TEST_F(LoggingTest, KeepsTheNewestLinesInMemory) {
+  settings_.format = LogFormat::kJson;
+  start();
+  spdlog::info("first");
+  ASSERT_TRUE(reopen_log());
+  for (std::size_t i = 1; i <= kRecentLogLines; ++i) spdlog::info("line {}\n", i);
+  const auto all = recent_log_lines();
+  ASSERT_EQ(all.size(), kRecentLogLines);
+  EXPECT_THAT(all.front(), MatchesRegex("[-0-9T:.]+Z info node-1: line 1.x0a"));
+  EXPECT_THAT(all.back(), HasSubstr("line " + std::to_string(kRecentLogLines)));
+  const auto last = recent_log_lines(2);
+  ASSERT_EQ(last.size(), 2u);
+  EXPECT_EQ(last.back(), all.back());
+}
+
 }  // namespace
 }  // namespace skiptrain::daemon

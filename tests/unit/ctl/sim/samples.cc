@@ -126,7 +126,11 @@ void fill_summary(SimulatedRun& run, const Sample& sample) {
 }  // namespace
 
 SimulatedRun sample_run(const SampleOptions& options) {
-  SimulatedRun run{.label = options.label, .trainer = "learn", .network = "lan", .workers = 2};
+  SimulatedRun run;
+  run.label = options.label;
+  run.trainer = "learn";
+  run.network = "lan";
+  run.workers = 2;
   run.options.nodes = options.nodes;
   run.options.rounds = options.rounds;
   run.options.schedule = options.schedule;

@@ -66,11 +66,11 @@ function topologyFigure(parent, data, graph, metric) {
         .attr({x1: (e) => x(e[0]), y1: (e) => y(e[0]), x2: (e) => x(e[1]), y2: (e) => y(e[1])});
     const run = data.runs[shown];
     const range = coloured ? extent(run.nodes[metric.key]) : undefined;
-    const value = (i) => coloured ? run.nodes[metric.key][i] : null;
+    const value = (i) => coloured && known(nodeAt(graph, i)) ? run.nodes[metric.key][nodeAt(graph, i)] : null;
     svg.append("g").selectAll("circle").data(d3.range(graph.nodes)).enter().append("circle")
         .attr("class", (i) => "node bar " + (known(value(i)) ? stepOf(value(i), range[0], range[1]) : "unknown"))
         .attr({cx: x, cy: y, r: radius})
-        .on("mouseenter", (i) => showTip(target, x(i), y(i), describeNode(run, i, metric)))
+        .on("mouseenter", (i) => showTip(target, x(i), y(i), describeNode(run, graph, i, metric)))
         .on("mouseleave", () => hideTip(target));
     return coloured ? drawScale(svg, range, metric, {top: size + 12, left: (width - 240) / 2, width: 240})
                     : size;
@@ -88,9 +88,17 @@ function topologyFigure(parent, data, graph, metric) {
   }
 }
 
-function describeNode(run, i, metric) {
+// Where the node at a position of the graph stands among the run's nodes; null if it is not there.
+function nodeAt(graph, position) {
+  return graph.positions ? graph.positions[position] : position;
+}
+
+function describeNode(run, graph, position, metric) {
   const {nodes, profiles} = run;
-  if (i >= nodes.name.length) return ["node at position " + i];
+  const i = nodeAt(graph, position);
+  if (!known(i) || i >= nodes.name.length) {
+    return graph.names[position] ? [graph.names[position], "not in this report"] : ["node at position " + position];
+  }
   const lines = [nodes.name[i], profiles[nodes.profile[i]].profile];
   if (metric) lines.push(metric.name + " " + metric.text(nodes[metric.key][i]));
   lines.push(wattHours(nodes.energy_wh[i]));

@@ -4,7 +4,7 @@ file(READ "${INPUT}" bytes HEX)
 string(REGEX REPLACE "(................................)" "\\1\n" bytes "${bytes}")
 string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${bytes}")
 file(WRITE "${OUTPUT}" "// Generated from ${INPUT}.
-#include \"ctl/sim/page_parts.h\"
+#include \"ctl/report/page_parts.h\"
 
 namespace skiptrain::ctl::page {
 namespace {

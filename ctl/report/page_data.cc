@@ -1,4 +1,4 @@
-#include "ctl/sim/page_data.h"
+#include "ctl/report/page_data.h"
 
 #include <algorithm>
 #include <array>
@@ -8,9 +8,6 @@
 #include <map>
 #include <string>
 #include <utility>
-
-#include "ctl/render.h"
-#include "ctl/sim/report.h"
 
 namespace skiptrain::ctl {
 namespace {
@@ -132,92 +129,38 @@ Json profiles_json(const std::vector<ProfileTotals>& profiles) {
   });
 }
 
-std::string general(double value) {
-  std::array<char, 32> text{};
-  std::snprintf(text.data(), text.size(), "%g", value);
-  return text.data();
-}
-
-std::string budget_text(const TestbedOptions& options) {
-  if (options.budget_wh) return watt_hours(*options.budget_wh) + " a node";
-  if (options.budget_fraction) return percent(*options.budget_fraction) + " of the battery";
-  return "none";
-}
-
-std::string joined(const std::vector<std::string>& texts) {
-  std::string all;
-  for (const std::string& text : texts) all += (all.empty() ? "" : ", ") + text;
-  return all;
-}
-
-// Pairs of name and value, in words, in the order of the table of settings.
-Json settings(const SimulatedRun& run) {
-  const TestbedOptions& options = run.options;
-  const core::Schedule& schedule = options.schedule;
-  const auto gamma = [&](std::uint32_t length) {
-    return core::alternates(schedule.policy) ? std::to_string(length) : std::string("-");
-  };
-  // The quadratic trainer has neither a model nor data.
-  const auto learned = [&](const std::string& text) {
-    return run.trainer == kQuadraticTrainer ? std::string("-") : text;
-  };
-  const std::string evaluation =
-      options.evaluate_every == 0 ? "at the end"
-                                  : "every " + std::to_string(options.evaluate_every) + " rounds";
-  const std::vector<std::pair<std::string, std::string>> pairs = {
-      {"Nodes", std::to_string(options.nodes)},
-      {"Rounds", std::to_string(options.rounds)},
-      {"Policy", std::string(core::to_string(schedule.policy))},
-      {"Γ_train", gamma(schedule.gamma_train)},
-      {"Γ_sync", gamma(schedule.gamma_sync)},
-      {"Topology", options.topology},
-      {"Model", learned(options.model)},
-      {"Dataset", learned(options.dataset)},
-      {"Partition", learned(options.partition)},
-      {"Local steps", std::to_string(options.local_steps)},
-      {"Batch size", learned(std::to_string(options.batch_size))},
-      {"Learning rate", options.lr ? general(*options.lr) : "the default"},
-      {"Seed", std::to_string(options.seed)},
-      {"Budget", budget_text(options)},
-      {"Device profiles", options.profiles.empty() ? "all four in turn" : joined(options.profiles)},
-      {"Trainer", run.trainer},
-      {"Network", run.network},
-      {"Faults", run.faults.empty() ? "none" : run.faults},
-      {"Evaluation", evaluation},
-      {"Further settings", options.settings.empty() ? "none" : joined(options.settings)},
-      {"Workers", std::to_string(run.workers)},
-  };
-  return column(pairs, [](const auto& pair) { return Json::array({pair.first, pair.second}); });
-}
-
-Json run_json(const SimulatedRun& run) {
+Json run_json(const PageRun& page_run) {
+  const RunResults& run = page_run.results;
   const auto profiles = profile_totals(run.summary);
   Json summary = to_json(run.summary);
   summary.erase("per_node");
   return {{"label", run.label},
-          {"policy", core::to_string(run.options.schedule.policy)},
-          {"gamma_train", run.options.schedule.gamma_train},
-          {"gamma_sync", run.options.schedule.gamma_sync},
+          {"policy", core::to_string(page_run.schedule.policy)},
+          {"gamma_train", page_run.schedule.gamma_train},
+          {"gamma_sync", page_run.schedule.gamma_sync},
           {"interrupted", run.interrupted},
           {"notes", run.notes},
-          {"rounds_asked", run.options.rounds},
+          {"rounds_asked", page_run.rounds_asked},
           {"virtual_seconds", rounded(run.virtual_seconds)},
           {"summary", std::move(summary)},
-          {"settings", settings(run)},
+          {"settings", column(page_run.settings,
+                              [](const auto& pair) {
+                                return Json::array({pair.first, pair.second});
+                              })},
           {"series", series(run.series)},
           {"evaluations", evaluations(run.series)},
           {"nodes", final_nodes(run.summary, profiles)},
           {"profiles", profiles_json(profiles)}};
 }
 
-Json graph_json(const SimulatedRun& run) {
+Json graph_json(const RunResults& run) {
   const core::Topology& topology = run.graph.topology;
   std::map<std::size_t, std::uint64_t> degrees;
   for (core::Topology::Position node = 0; node < topology.node_count(); ++node) {
     ++degrees[topology.degree(node)];
   }
   const auto edges = topology.edges();
-  Json json = {{"spec", run.options.topology},
+  Json json = {{"spec", run.summary.topology},
                {"nodes", topology.node_count()},
                {"edge_count", edges.size()},
                {"degrees", column(degrees,
@@ -226,7 +169,13 @@ Json graph_json(const SimulatedRun& run) {
                                   })},
                {"spectral_gap", rounded(run.graph.spectral_gap)},
                {"edges", nullptr},
-               {"runs", Json::array()}};
+               {"runs", Json::array()},
+               {"names", run.graph.names},
+               {"positions", nullptr}};
+  if (!run.graph.nodes.empty()) {
+    json["positions"] =
+        column(run.graph.nodes, [](const auto& at) { return at ? Json(*at) : Json(nullptr); });
+  }
   if (topology.node_count() <= kMaxDrawnNodes && edges.size() <= kMaxDrawnEdges) {
     json["edges"] = column(edges, [](const auto& e) { return Json::array({e.first, e.second}); });
   }
@@ -234,18 +183,18 @@ Json graph_json(const SimulatedRun& run) {
 }
 
 // Each different graph once, with the runs that share it.
-Json graphs(const std::vector<SimulatedRun>& runs) {
+Json graphs(const std::vector<PageRun>& runs) {
   Json all = Json::array();
   std::vector<const core::Topology*> topologies;
   for (std::size_t i = 0; i < runs.size(); ++i) {
-    const core::Topology& topology = runs[i].graph.topology;
+    const core::Topology& topology = runs[i].results.get().graph.topology;
     if (topology.node_count() == 0) continue;
     const auto found = std::find_if(topologies.begin(), topologies.end(),
                                     [&](const auto* known) { return *known == topology; });
     const auto index = static_cast<std::size_t>(found - topologies.begin());
     if (found == topologies.end()) {
       topologies.push_back(&topology);
-      all.push_back(graph_json(runs[i]));
+      all.push_back(graph_json(runs[i].results));
     }
     all[index]["runs"].push_back(i);
   }
@@ -254,17 +203,17 @@ Json graphs(const std::vector<SimulatedRun>& runs) {
 
 }  // namespace
 
-Json page_data(const SimulationResults& results) {
+Json page_data(const Page& page) {
   Json sweep = nullptr;
-  if (results.sweep) {
-    sweep = {{"gamma_train", results.sweep->gamma_train},
-             {"gamma_sync", results.sweep->gamma_sync}};
+  if (page.sweep) {
+    sweep = {{"gamma_train", page.sweep->gamma_train}, {"gamma_sync", page.sweep->gamma_sync}};
   }
-  return {{"command", results.command},
-          {"version", results.version},
+  return {{"origin", page.origin == Origin::kFleet ? "fleet" : "simulation"},
+          {"command", page.command},
+          {"version", page.version},
           {"sweep", std::move(sweep)},
-          {"runs", column(results.runs, run_json)},
-          {"graphs", graphs(results.runs)}};
+          {"runs", column(page.runs, run_json)},
+          {"graphs", graphs(page.runs)}};
 }
 
 }  // namespace skiptrain::ctl

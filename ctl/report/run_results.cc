@@ -1,4 +1,4 @@
-#include "ctl/sim/results.h"
+#include "ctl/report/run_results.h"
 
 #include <algorithm>
 #include <cmath>

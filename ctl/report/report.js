@@ -167,13 +167,15 @@ function summaryTable(main, data) {
     {title: "Consensus<br>distance", number: true, show: any((r) => r.summary.consensus_distance),
      cell: (run, td) => td.text(significant(run.summary.consensus_distance, 3))},
     {title: "Sent", number: true, cell: (run, td) => td.text(bytes(run.summary.bytes_sent))},
-    {title: "Virtual time,<br>wall time", number: true, cell: (run, td) => withAside(
-        td, duration(run.virtual_seconds), duration(run.summary.wall_seconds))},
+    {title: "Virtual time,<br>wall time", number: true, show: any((r) => r.virtual_seconds),
+     cell: (run, td) => withAside(td, duration(run.virtual_seconds), duration(run.summary.wall_seconds))},
+    {title: "Time in<br>rounds", number: true, show: !any((r) => r.virtual_seconds),
+     cell: (run, td) => td.text(duration(run.summary.wall_seconds))},
   ];
   table(main, columns.filter((column) => column.show !== false), data.runs);
   const evaluated = any((run) => run.summary.test_accuracy.mean);
   main.append("p").attr("class", "lead below").text(
-      (evaluated ? "Accuracy and loss: on the test set after the last round, over the nodes; below the mean, " +
+      (evaluated ? "Accuracy and loss: " + wordsOf(data).evaluated + ", over the nodes; below the mean, " +
                    "from the worst node to the best. " : "") +
       "Energy saved: against training in every round.");
 }
@@ -212,15 +214,28 @@ function settingsTables(main, data) {
   }
 }
 
+// What the numbers are of: the words for it are not the same of simulated and of real nodes.
+function wordsOf(data) {
+  return data.origin === "fleet"
+      ? {evaluated: "as each node last evaluated its model, on its own test set",
+         footer: "From the nodes' own histories. Energy is that of training, by each node's model or meter; " +
+             "time in rounds is that of the node which has spent most. The distance between the nodes' " +
+             "models is known to no node."}
+      : {evaluated: "on the test set after the last round",
+         footer: "Energy is that of training, by the model of the device profiles; virtual time is the " +
+             "simulated clock's, wall time this computer's."};
+}
+
 function header(main, data) {
   const nodes = d3.extent(data.runs, (run) => run.summary.nodes);
   const rounds = d3.extent(data.runs, (run) => run.rounds_asked);
   const span = ([low, high]) => low === high ? count(low) : count(low) + " to " + count(high);
   const first = data.runs[0];
-  const setting = (name) => first.settings.find(([key]) => key === name)[1];
+  const setting = (name) => (first.settings.find(([key]) => key === name) || [name, "-"])[1];
+  const seed = setting("Seed") === "-" ? "-" : "seed " + setting("Seed");
   main.append("p").attr("class", "lead").text(
       [span(nodes) + " nodes", span(rounds) + " rounds", setting("Model"), setting("Partition"),
-       setting("Topology"), "seed " + setting("Seed")].filter((words) => words !== "-").join(", "));
+       setting("Topology"), seed].filter((words) => words !== "-").join(", "));
   main.append("code").attr("class", "command").text(data.command);
 }
 
@@ -237,8 +252,7 @@ function report() {
     charts(main, data);
     settingsTables(main, data);
   }
-  main.append("footer").text("SkipTrain " + data.version + ". Energy is that of training, by the model of " +
-      "the device profiles; virtual time is the simulated clock's, wall time this computer's.");
+  main.append("footer").text("SkipTrain " + data.version + ". " + wordsOf(data).footer);
   const redraw = () => {
     figures.forEach((f) => f.redraw());
     showSwitches();

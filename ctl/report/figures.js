@@ -21,7 +21,8 @@ function spreadFigure(parent, data, metric) {
   const runs = data.runs.map((run, index) => ({index, run, values: run.nodes[metric.key].filter(known)}))
       .filter((row) => row.values.length > 0);
   if (!runs.length) return;
-  const caption = "Each tick is a node after the last round, above them the histogram; the bar " +
+  const caption = "Each tick is a node" + (data.origin === "fleet" ? ", as it was last evaluated" : " after the last round") +
+      ", above them the histogram; the bar " +
       "marks the mean.";
   const target = figure(parent, "Final " + metric.name + " of the nodes", caption, (svg, width) => {
     const rowHeight = runs.length > 8 ? 40 : 56;

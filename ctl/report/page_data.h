@@ -1,13 +1,13 @@
 // What the page's scripts draw: the results as JSON in columns, thinned and rounded to what a plot
-// can show. Known to ctl/sim/report/*.js alone; programs read to_json(SimulationResults).
+// can show. Known to ctl/report/*.js alone; programs read the simulator's JSON.
 #pragma once
 
 #include <nlohmann/json.hpp>
 
-#include "ctl/sim/results.h"
+#include "ctl/report/page.h"
 
 namespace skiptrain::ctl {
 
-nlohmann::ordered_json page_data(const SimulationResults& results);
+nlohmann::ordered_json page_data(const Page& page);
 
 }  // namespace skiptrain::ctl
