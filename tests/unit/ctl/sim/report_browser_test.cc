@@ -112,7 +112,10 @@ TEST_F(SimPageInBrowserTest, PlotsTheLossOfATrainerWithoutAccuracy) {
 
 TEST_F(SimPageInBrowserTest, DrawsARunThatDidNotBegin) {
   SimulationResults results = sample_comparison();
-  results.runs.push_back({.label = "not begun", .trainer = "learn", .interrupted = true});
+  SimulatedRun& not_begun = results.runs.emplace_back();
+  not_begun.label = "not begun";
+  not_begun.trainer = "learn";
+  not_begun.interrupted = true;
   const std::string dom = drawn(to_html(results));
   EXPECT_THAT(dom, Not(HasSubstr(kFailed)));
   EXPECT_THAT(dom, HasSubstr("data-drawn=\"9\""));
