@@ -12,10 +12,12 @@ and says in a line what it lacks (exit code 77). Everything it makes lies in one
 
 import argparse
 import contextlib
+import ctypes
 import json
 import os
 import pathlib
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -29,6 +31,7 @@ PACKAGES_TEST = REPOSITORY / "tests/integration/packages/install_in_root.sh"
 MIRROR = "http://deb.debian.org/debian"
 DATASET = "/usr/share/datasets/fashion-mnist"
 SKIPPED = 77
+PR_SET_PDEATHSIG = 1  # of linux/prctl.h
 NODES, ROUNDS = 8, 40
 KILLED, CUT = 3, 5
 PATIENCE = 300  # seconds; ample for any one thing that a testbed does
@@ -94,7 +97,10 @@ def engine(work):
     words = ["dockerd", "--data-root", f"{work}/data", "--exec-root", f"{work}/exec",
              "--pidfile", f"{work}/dockerd.pid", "--host", endpoint]
     with open(work / "dockerd.log", "w", encoding="utf-8") as log:
-        daemon = subprocess.Popen(words, stdout=log, stderr=log)
+        # It ends with this program, however that ends.
+        die_too = ctypes.CDLL(None).prctl
+        daemon = subprocess.Popen(words, stdout=log, stderr=log, preexec_fn=lambda: die_too(
+            PR_SET_PDEATHSIG, signal.SIGTERM))
     os.environ["DOCKER_HOST"] = endpoint
     os.environ["DOCKER_CONFIG"] = str(work)
     try:
@@ -302,6 +308,7 @@ def main():
         print(f"skipped: {reason}")
         return SKIPPED
     work = pathlib.Path(tempfile.mkdtemp(prefix="skiptrain-containers-"))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # by way of what must be put away
     try:
         with engine(work):
             base, tarball = import_base(work, arguments.suite)
