@@ -52,8 +52,9 @@ void tell(const FleetRun& run, const std::string& file, Context& context) {
                        << '\n';
     return;
   }
-  context.screen.out << file << ": run " << run.id << ", " << summary.nodes.size() << " nodes, "
-                     << summary.rounds << " of " << run.rounds_asked << " rounds\n";
+  context.screen.out << file << ": run " << run.id << ", " << summary.nodes.size()
+                     << (summary.nodes.size() == 1 ? " node, " : " nodes, ") << summary.rounds
+                     << " of " << run.rounds_asked << " rounds\n";
   for (const std::string& line : run.silent) {
     context.screen.err << "no answer from " << line << '\n';
   }

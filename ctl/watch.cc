@@ -154,7 +154,10 @@ Outcome<ExitCode> watch(Context& context, const Flags& flags) {
     signals.reset();
     if (end) {
       // As whoever sent it expects; Ctrl-C is the usual way to leave.
-      if (end->signal != 0 && end->signal != SIGINT) raise(end->signal);
+      if (end->signal != 0 && end->signal != SIGINT) {
+        std::signal(end->signal, SIG_DFL);  // ncurses has put a handler of its own there
+        raise(end->signal);
+      }
       return judge(end->state.nodes);
     }
   }

@@ -82,7 +82,7 @@ std::vector<Placed> layout(const WatchState& state, const WatchView& view, const
     if (!shown[c]) continue;
     std::size_t spare = view.width - std::min(view.width, used);
     if (kColumns[c].column == WatchColumn::kCurve) {
-      spare = std::min(spare, kMostCurve - kLeastCurve);
+      spare = std::min(spare / 2, kMostCurve - kLeastCurve);
     } else if (kColumns[c].column != WatchColumn::kWaits) {
       spare = 0;
     }
@@ -170,14 +170,15 @@ PictureLine mean_line(const WatchState& state, const Scale& scale, const WatchVi
 }
 
 std::string key_help(const WatchView& view, std::size_t rows, std::size_t from, std::size_t shown) {
-  std::string text = view.utf8 ? "q quit  ←→ sort by  r reverse  ↑↓ scroll"
-                               : "q quit  <> sort by  r reverse  jk scroll";
+  std::string text;
+  if (shown < rows) {
+    text = "rows " + std::to_string(from + 1) + "-" + std::to_string(from + shown) + " of " +
+           std::to_string(rows) + "   ";
+  }
+  text += view.utf8 ? "q quit  ←→ sort by  r reverse  ↑↓ scroll"
+                    : "q quit  <> sort by  r reverse  jk scroll";
   for (const ColumnKind& kind : kColumns) {
     if (kind.column == view.sort) text += "   by " + std::string(kind.title);
-  }
-  if (shown < rows) {
-    text += "   rows " + std::to_string(from + 1) + "-" + std::to_string(from + shown) + " of " +
-            std::to_string(rows);
   }
   return text;
 }

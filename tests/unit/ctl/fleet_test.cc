@@ -11,6 +11,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "ctl/files.h"
 #include "tests/unit/ctl/fake_node.h"
 #include "tests/unit/ctl/invocation.h"
 #include "tests/unit/ctl/temp_dir.h"
@@ -107,6 +108,40 @@ TEST_F(FleetTest, FollowsMoreNodesThanAreAskedAtATime) {
 
 TEST_F(FleetTest, ExportIsForOneNodeOnly) {
   EXPECT_EQ(ask_all({"model", "export", dir / "model"}).exit, ExitCode::kUsage);
+}
+
+TEST_F(FleetTest, AReportNamesNodesThatAreNotInIt) {
+  nodes[1]->status.set_run_id("run-2");
+  nodes[2]->stop();
+  const std::string file = dir / "report.html";
+  const Invocation report = ask_all({"report", "-o", file});
+  EXPECT_EQ(report.exit, ExitCode::kDegraded);
+  EXPECT_THAT(report.out, HasSubstr("run run-1, 1 node, 12 of 80 rounds"));
+  const std::string page = read_file(file).value();
+  for (const std::string& text : {report.err, page}) {
+    EXPECT_THAT(text, HasSubstr("no answer from node-2"));
+    EXPECT_THAT(text, HasSubstr("node-1 is of another run, run-2: left out"));
+  }
+  const Invocation unknown = ask_all({"-o", "json", "report", "--run", "run-3", "-o", file});
+  EXPECT_EQ(unknown.exit, ExitCode::kNotFound);
+  EXPECT_THAT(unknown.error()["hint"], HasSubstr("run-1 (1 node), run-2 (1 node)"));
+  EXPECT_EQ(skipctl({"report"}).exit, ExitCode::kUsage);
+}
+
+// These nodes are as daemons from before there were RPCs for config, log and metrics.
+TEST_F(FleetTest, ABundleSaysWhatItLacks) {
+  nodes[0]->topology.mutable_vertices(1)->set_node_name("../../evil");
+  const std::string file = dir / "bundle.tar";
+  const Invocation bundle = ask_all({"-o", "json", "debug", "bundle", "-o", file});
+  EXPECT_EQ(bundle.exit, ExitCode::kOk) << bundle.err;
+  const auto json = bundle.json();
+  ASSERT_THAT(json["nodes"], SizeIs(3));
+  EXPECT_EQ(json["nodes"][1]["folder"], "1-.._.._evil");
+  EXPECT_TRUE(json["nodes"][0]["files"].contains("status.json"));
+  EXPECT_TRUE(json["nodes"][0]["missing"].contains("config.txt"));
+  EXPECT_THAT(read_file(file).value(), HasSubstr("/1-.._.._evil/status.json"));
+  const Invocation nowhere = ask_all({"debug", "bundle", "-o", dir / "none/bundle.tar"});
+  EXPECT_EQ(nowhere.exit, ExitCode::kNotFound);
 }
 
 }  // namespace

@@ -112,7 +112,10 @@ TEST_F(SimPageInBrowserTest, PlotsTheLossOfATrainerWithoutAccuracy) {
 
 TEST_F(SimPageInBrowserTest, DrawsARunThatDidNotBegin) {
   SimulationResults results = sample_comparison();
-  results.runs.push_back({.label = "not begun", .trainer = "learn", .interrupted = true});
+  SimulatedRun& run = results.runs.emplace_back();
+  run.label = "not begun";
+  run.trainer = "learn";
+  run.interrupted = true;
   const std::string dom = drawn(to_html(results));
   EXPECT_THAT(dom, Not(HasSubstr(kFailed)));
   EXPECT_THAT(dom, HasSubstr("data-drawn=\"9\""));
