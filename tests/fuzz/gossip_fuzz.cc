@@ -5,6 +5,7 @@
 // The first byte of the input says which door it goes to; the rest are the bytes.
 #include "tests/fuzz/gossip_fuzz.h"
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <string_view>
