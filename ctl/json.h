@@ -5,7 +5,6 @@
 
 #include <string>
 
-#include <google/protobuf/generated_enum_reflection.h>
 #include <google/protobuf/message.h>
 #include <nlohmann/json.hpp>
 
@@ -22,20 +21,5 @@ Json to_json(const Failure& failure);
 
 // NaN and infinities have no place in JSON: null.
 Json number_or_null(double value);
-
-// PHASE_WARMING_UP of Phase, with '-' as separator: "warming-up". An unknown number is itself.
-std::string enum_word(const google::protobuf::EnumDescriptor& type, int number, char separator);
-
-// For people: "warming up".
-template <typename Enum>
-std::string word(Enum value) {
-  return enum_word(*google::protobuf::GetEnumDescriptor<Enum>(), value, ' ');
-}
-
-// As in JSON and on the command line: "skiptrain-constrained".
-template <typename Enum>
-std::string name_of(Enum value) {
-  return enum_word(*google::protobuf::GetEnumDescriptor<Enum>(), value, '-');
-}
 
 }  // namespace skiptrain::ctl

@@ -5,6 +5,7 @@
 
 #include "ctl/commands.h"
 #include "ctl/node_command.h"
+#include "proto/enum_words.h"
 
 namespace skiptrain::ctl {
 namespace {

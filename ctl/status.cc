@@ -9,6 +9,7 @@
 #include "ctl/commands.h"
 #include "ctl/node_command.h"
 #include "ctl/words.h"
+#include "proto/enum_words.h"
 
 namespace skiptrain::ctl {
 namespace {

@@ -61,12 +61,7 @@ Look look(const TestbedState& state, std::vector<Standing> standings, const Glob
   for (const TestbedNode& node : state.nodes) {
     fleet.push_back({node.id, node.name, "unix:" + node.socket});
   }
-  const auto answers = ask_all<v1::GetStatusResponse>(
-      fleet, globals, [](Client& client) { return client.status(); });
-  for (std::size_t i = 0; i < fleet.size(); ++i) {
-    seen.nodes.push_back({fleet[i].name, std::nullopt});
-    if (seen.standings[i].running && answers[i]) seen.nodes.back().status = *answers[i];
-  }
+  seen.nodes = look_at(fleet, globals);
   return seen;
 }
 
@@ -100,8 +95,12 @@ Outcome<ExitCode> show(Context& context, const TestbedState& state) {
                    "start one with: skipctl testbed up");
   }
   const Look seen = look(state, *std::move(standings), context.globals);
-  const bool all_well = std::ranges::all_of(
-      seen.standings, [](const Standing& one) { return one.running && !one.cut_off; });
+  const bool all_well =
+      std::ranges::all_of(seen.standings,
+                          [](const Standing& one) { return one.running && !one.cut_off; }) &&
+      std::ranges::all_of(seen.nodes, [](const WatchedNode& node) {
+        return node.status && node.status->phase() != v1::PHASE_FAILED;
+      });
   if (context.globals.json) {
     context.screen.out << look_json(state, seen).dump(2) << '\n';
   } else {
@@ -145,6 +144,7 @@ Outcome<ExitCode> compose(Context& context, const Flags& flags) {
 }
 
 Outcome<ExitCode> down(Context& context, const Flags& flags) {
+  const InterruptGuard guard;  // it ends all, or none is accounted for
   auto state = open_testbed(flags.options.dir);
   std::ptrdiff_t ended = 0;
   if (state) {

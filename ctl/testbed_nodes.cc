@@ -1,5 +1,6 @@
 #include "ctl/testbed_nodes.h"
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <utility>
@@ -45,7 +46,10 @@ Outcome<Chosen> choose(const Flags& flags) {
   for (const std::string& name : flags.nodes) {
     const auto position = find_node(chosen.state, name);
     if (!position) return tl::unexpected(position.error());
-    chosen.positions.push_back(*position);
+    // A node that is named twice is meant once.
+    if (std::ranges::find(chosen.positions, *position) == chosen.positions.end()) {
+      chosen.positions.push_back(*position);
+    }
   }
   auto standings = chosen.engine().look(chosen.state);
   if (!standings) return tl::unexpected(standings.error());
@@ -71,8 +75,7 @@ Outcome<ExitCode> kill_nodes(Context& context, const Flags& flags, bool gently) 
     if (!chosen->standings[position].running) {
       return failure(ExitCode::kPrecondition, node.name + " does not run");
     }
-    const Outcome<void> done = gently ? chosen->engine().stop(chosen->state, node)
-                                      : chosen->engine().kill(chosen->state, node);
+    const Outcome<void> done = gently ? chosen->engine().stop(node) : chosen->engine().kill(node);
     if (!done) return tl::unexpected(done.error());
     say(context, gently ? "stopped" : "killed", node.name,
         node.name + (gently ? " was stopped" : " was killed"));

@@ -41,17 +41,6 @@ Outcome<std::vector<FleetNode>> watched_fleet(const Globals& globals) {
   return std::vector<FleetNode>{{status->node_id(), status->node_name(), globals.endpoint}};
 }
 
-std::vector<WatchedNode> look(const std::vector<FleetNode>& fleet, const Globals& globals) {
-  const auto answers = ask_all<v1::GetStatusResponse>(
-      fleet, globals, [](Client& client) { return client.status(); });
-  std::vector<WatchedNode> nodes;
-  for (std::size_t i = 0; i < fleet.size(); ++i) {
-    nodes.push_back({node_text(fleet[i].id, fleet[i].name), std::nullopt});
-    if (answers[i]) nodes.back().status = *answers[i];
-  }
-  return nodes;
-}
-
 void note(std::uint64_t round, std::optional<double> accuracy, std::optional<double> loss,
           Curves& curves) {
   if (accuracy) curves.accuracy[round] = *accuracy;
@@ -76,19 +65,21 @@ void note_newest(const v1::GetStatusResponse& status, Curves& curves) {
   note(e.round(), e.has_accuracy() ? std::optional(e.accuracy()) : std::nullopt, e.loss(), curves);
 }
 
-// Looks at all nodes; `known` says of which the history was read.
+// Looks at all nodes, until it is to stop; `known` says of which the history was read.
 void look_live(const std::vector<FleetNode>& fleet, const Globals& globals,
-               std::vector<char>& known, WatchState& state) {
+               std::vector<char>& known, const std::stop_token& stop, WatchState& state) {
   state.nodes.resize(fleet.size());
   state.curves.resize(fleet.size());
   for_each_concurrently(fleet.size(), [&](std::size_t i) {
     WatchedNode& node = state.nodes[i];
     node.name = node_text(fleet[i].id, fleet[i].name);
     node.status.reset();
+    if (stop.stop_requested()) return;
     auto client = connect(fleet[i], globals);
     if (!client) return;
     auto status = client->status();
     if (!status) return;
+    if (stop.stop_requested()) return;
     if (known[i] == 0 && note_history(*client, state.curves[i])) known[i] = 1;
     note_newest(*status, state.curves[i]);
     node.status = *std::move(status);
@@ -116,7 +107,7 @@ Outcome<ExitCode> watch_by_lines(Context& context, const std::vector<FleetNode>&
   ExitCode exit = ExitCode::kOk;
   for (std::uint64_t shown = 0; count == 0 || shown < count; ++shown) {
     if (shown > 0) std::this_thread::sleep_for(interval);
-    const auto nodes = look(fleet, globals);
+    const auto nodes = look_at(fleet, globals);
     exit = judge(nodes);
     if (globals.json) {
       context.screen.out << watch_json(nodes).dump() << std::endl;
@@ -130,13 +121,15 @@ Outcome<ExitCode> watch_by_lines(Context& context, const std::vector<FleetNode>&
 // Takes the whole terminal. nullopt if that cannot be drawn on.
 std::optional<LiveEnd> watch_on_screen(Context& context, const std::vector<FleetNode>& fleet,
                                        const Globals& globals, const LiveOptions& options,
-                                       const HeldSignals& signals) {
+                                       HeldSignals& signals) {
   context.screen.out.flush();
   auto terminal = Terminal::open(context.screen.colour);
   if (terminal == nullptr) return std::nullopt;
   std::vector<char> known(fleet.size(), 0);
   return watch_live(std::move(terminal), signals, options,
-                    [&](WatchState& state) { look_live(fleet, globals, known, state); });
+                    [&](const std::stop_token& stop, WatchState& state) {
+                      look_live(fleet, globals, known, stop, state);
+                    });
 }
 
 Outcome<ExitCode> watch(Context& context, const Flags& flags) {
@@ -171,6 +164,17 @@ double mean_of(const std::vector<double>& values) {
 }
 
 }  // namespace
+
+std::vector<WatchedNode> look_at(const std::vector<FleetNode>& fleet, const Globals& globals) {
+  const auto answers = ask_all<v1::GetStatusResponse>(
+      fleet, globals, [](Client& client) { return client.status(); });
+  std::vector<WatchedNode> nodes;
+  for (std::size_t i = 0; i < fleet.size(); ++i) {
+    nodes.push_back({node_text(fleet[i].id, fleet[i].name), std::nullopt});
+    if (answers[i]) nodes.back().status = *answers[i];
+  }
+  return nodes;
+}
 
 Table watch_table(const std::vector<WatchedNode>& nodes) {
   std::vector<std::string> titles = {"node"};

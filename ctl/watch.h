@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "ctl/fleet.h"
 #include "ctl/render.h"
 #include "skiptrain/v1/control.pb.h"
 
@@ -14,6 +15,9 @@ struct WatchedNode {
   std::string name;
   std::optional<v1::GetStatusResponse> status;  // unset: no answer
 };
+
+// Asks each node for its status.
+std::vector<WatchedNode> look_at(const std::vector<FleetNode>& fleet, const Globals& globals);
 
 // One row per node, as in `status --all`.
 Table watch_table(const std::vector<WatchedNode>& nodes);

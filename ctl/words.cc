@@ -2,6 +2,7 @@
 
 #include "core/schedule.h"
 #include "ctl/json.h"
+#include "proto/enum_words.h"
 
 namespace skiptrain::ctl {
 namespace {

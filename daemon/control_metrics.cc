@@ -4,12 +4,14 @@
 #include "base/version.h"
 #include "daemon/control_convert.h"
 #include "daemon/control_service.h"
+#include "daemon/metrics/process_usage.h"
 
 namespace skiptrain::daemon {
 
 NodeReport ControlService::node_report() {
   NodeReport report;
   report.version = kVersion;
+  report.process = process_usage();
   GetStatus(nullptr, nullptr, &report.status);
   ListPeers(nullptr, nullptr, &report.peers);
   v1::ListMembersResponse members;

@@ -1,9 +1,6 @@
 #include "daemon/control_service.h"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <fstream>
 #include <future>
 #include <map>
 #include <optional>
@@ -18,6 +15,7 @@
 #include "daemon/control_convert.h"
 #include "daemon/control_status.h"
 #include "daemon/logging/logging.h"
+#include "daemon/metrics/process_usage.h"
 #include "learn/library.h"
 #include "store/safetensors.h"
 #include "wire/limits.h"
@@ -59,14 +57,6 @@ Status may_resume(const core::Node& node) {
 
 Status always(const core::Node&) {
   return {};
-}
-
-std::uint64_t resident_bytes() {
-  std::ifstream statm("/proc/self/statm");
-  std::uint64_t total_pages = 0;
-  std::uint64_t resident_pages = 0;
-  statm >> total_pages >> resident_pages;
-  return resident_pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
 }
 
 Result<std::string> encode_model(const ports::Trainer& trainer, const ModelUpdate& state,
@@ -166,7 +156,7 @@ grpc::Status ControlService::GetStatus(grpc::ServerContext*, const v1::GetStatus
   const auto uptime = std::chrono::steady_clock::now() - started_;
   response->set_uptime_seconds(std::chrono::duration<double>(uptime).count());
   response->set_median_round_seconds(to_seconds(driver_.history().median_round_time()));
-  response->set_resident_bytes(resident_bytes());
+  response->set_resident_bytes(resident_bytes().value_or(0));
   *response->mutable_rounds_done() = to_message(driver_.history().totals());
   response->set_metrics_address(metrics_address_);
   if (const auto transport = driver_.transport()) {

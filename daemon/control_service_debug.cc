@@ -4,7 +4,6 @@
 #include "daemon/config/effective.h"
 #include "daemon/control_service.h"
 #include "daemon/logging/logging.h"
-#include "daemon/metrics/process_usage.h"
 
 namespace skiptrain::daemon {
 
@@ -45,9 +44,7 @@ grpc::Status ControlService::ListLogLines(grpc::ServerContext*,
 
 grpc::Status ControlService::GetMetrics(grpc::ServerContext*, const v1::GetMetricsRequest*,
                                         v1::GetMetricsResponse* response) {
-  NodeReport report = node_report();
-  report.process = process_usage();
-  response->set_page(metrics_page(report));
+  response->set_page(metrics_page(node_report()));
   return grpc::Status::OK;
 }
 

@@ -29,7 +29,6 @@
 #include "daemon/control_service.h"
 #include "daemon/logging/logging.h"
 #include "daemon/metrics/http_server.h"
-#include "daemon/metrics/process_usage.h"
 #include "daemon/metrics/readiness.h"
 #include "daemon/preflight.h"
 #include "daemon/service_manager.h"
@@ -108,6 +107,7 @@ class Daemon {
   Readiness readiness_now() {
     if (ending_) return {false, "is ending"};
     if (leaving_) return {false, "is leaving the cluster"};
+    if (!driver_.answers_within(kLoopPatience)) return {false, "its main loop does not answer"};
     v1::GetStatusResponse status;
     service_.GetStatus(nullptr, nullptr, &status);
     return readiness(status);
@@ -121,12 +121,7 @@ class Daemon {
     auto server = MetricsServer::bind(
         {at->host, at->port}, {.is_alive = [this] { return driver_.answers_within(kLoopPatience); },
                                .readiness = [this] { return readiness_now(); },
-                               .metrics =
-                                   [this] {
-                                     NodeReport report = service_.node_report();
-                                     report.process = process_usage();
-                                     return metrics_page(report);
-                                   }});
+                               .metrics = [this] { return metrics_page(service_.node_report()); }});
     if (!server) return tl::unexpected(server.error());
     service_.set_metrics_address(server->address());
     server->serve();

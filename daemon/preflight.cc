@@ -9,6 +9,16 @@
 #include "transport/listen_address.h"
 
 namespace skiptrain::daemon {
+namespace {
+
+// The key that node.listen was taken from, where the file does not set it.
+std::string peers_listener_key(const Config& config) {
+  if (config.node.listen != config.self().address) return "node.listen";
+  if (config.membership.enabled) return "node.address";
+  return "cluster.nodes: address of node " + to_string(config.node.id);
+}
+
+}  // namespace
 
 Status check_data_is_there(const Config& config) {
   namespace fs = std::filesystem;
@@ -33,17 +43,16 @@ Status check_data_is_there(const Config& config) {
 }
 
 Status check_ports_are_free(const Config& config) {
-  const std::array<std::pair<const char*, const std::string*>, 2> addresses = {{
-      {"node.listen", &config.node.listen},
+  const std::array<std::pair<std::string, const std::string*>, 2> addresses = {{
+      {peers_listener_key(config), &config.node.listen},
       {"metrics.listen", &config.metrics.listen},
   }};
   for (const auto& [key, text] : addresses) {
     if (text->empty()) continue;
     const auto address = transport::parse_listen_address(*text);
-    if (!address)
-      return fail(address.error().code, std::string(key) + ": " + address.error().message);
+    if (!address) return fail(address.error().code, key + ": " + address.error().message);
     if (const Status free = transport::check_can_listen(*address); !free) {
-      return fail(free.error().code, std::string(key) + ": " + free.error().message);
+      return fail(free.error().code, key + ": " + free.error().message);
     }
   }
   return {};

@@ -10,6 +10,9 @@
 #include <asio/error_code.hpp>
 #include <asio/post.hpp>
 
+#include "daemon/control_convert.h"
+#include "proto/enum_words.h"
+
 namespace skiptrain::daemon {
 namespace {
 
@@ -23,38 +26,13 @@ void send(const std::string& lines) {
   sd_notify(0, lines.c_str());
 }
 
-const char* word(core::Phase phase) {
-  switch (phase) {
-    case core::Phase::kWarmingUp:
-      return "warming up";
-    case core::Phase::kWaitingForPeers:
-      return "waiting for peers";
-    case core::Phase::kTraining:
-      return "training";
-    case core::Phase::kExchanging:
-      return "exchanging";
-    case core::Phase::kMixing:
-      return "mixing";
-    case core::Phase::kCatchingUp:
-      return "catching up";
-    case core::Phase::kPaused:
-      return "paused";
-    case core::Phase::kFinished:
-      return "finished";
-    case core::Phase::kStopped:
-      return "stopped";
-    case core::Phase::kFailed:
-      return "failed";
-  }
-  return "";
-}
-
 }  // namespace
 
 std::string status_line(const core::Node& node) {
-  if (node.phase() == core::Phase::kWarmingUp) return "warming up";
+  const std::string phase = word(to_message(node.phase()));
+  if (node.phase() == core::Phase::kWarmingUp) return phase;
   return "round " + std::to_string(node.round().value()) + " of " +
-         std::to_string(node.options().total_rounds) + ", " + word(node.phase());
+         std::to_string(node.options().total_rounds) + ", " + phase;
 }
 
 ServiceManager::ServiceManager(asio::io_context& loop, Ask ask)

@@ -94,9 +94,11 @@ Outcome<std::string> rounds_text(Client& client) {
 
 std::vector<Question> questions() {
   constexpr bool kMayBeRefused = true;
+  // First what a node tells whose main loop hangs.
   return {message("version.json", &Client::version),
-          message("status.json", &Client::status),
           {"config.txt", config_text},
+          {"log.txt", log_text},
+          message("status.json", &Client::status),
           message("peers.json", &Client::peers, kMayBeRefused),
           message("members.json", &Client::members, kMayBeRefused),
           message("topology.json", &Client::topology),
@@ -104,8 +106,7 @@ std::vector<Question> questions() {
           message("directives.json", &Client::directives, kMayBeRefused),
           message("energy.json", &Client::energy),
           {"rounds.jsonl", rounds_text},
-          {"metrics.txt", metrics_text},
-          {"log.txt", log_text}};
+          {"metrics.txt", metrics_text}};
 }
 
 // "3-node-3". A name comes from the network: nothing in it may lead out of the bundle.
@@ -132,8 +133,13 @@ std::string utc_time(const char* format) {
 struct Collected {
   Json files = Json::object();    // name: bytes
   Json missing = Json::object();  // name: why
-  std::optional<Failure> silent;  // it did not answer at all
+  // Why it was asked no further; it did not answer at all if there are no files.
+  std::optional<Failure> given_up;
 };
+
+// Each takes as long as a client waits; a node whose main loop hangs would take it for every
+// question that is left.
+constexpr int kMostTimeouts = 2;
 
 // Fills the archive as answers come in, so that no more than a few nodes' are in memory.
 class Bundle {
@@ -144,9 +150,10 @@ class Bundle {
     Collected collected;
     auto client = connect(node, globals);
     if (!client) {
-      collected.silent = client.error();
+      collected.given_up = client.error();
       return collected;
     }
+    int timeouts = 0;
     const std::string folder = folder_of(node);
     for (const Question& question : questions()) {
       const auto contents = question.ask(*client);
@@ -156,10 +163,10 @@ class Bundle {
         continue;
       }
       const Failure& error = contents.error();
-      // It is gone: each further question would take as long to fail.
-      if (error.exit == ExitCode::kUnreachable || error.exit == ExitCode::kTimeout ||
-          error.exit == ExitCode::kNotAuthorized) {
-        collected.silent = error;
+      timeouts += error.exit == ExitCode::kTimeout ? 1 : 0;
+      if (error.exit == ExitCode::kUnreachable || error.exit == ExitCode::kNotAuthorized ||
+          timeouts == kMostTimeouts) {
+        collected.given_up = error;
         break;
       }
       if (question.may_be_refused && error.exit == ExitCode::kPrecondition) continue;
@@ -189,13 +196,13 @@ Json manifest(const std::vector<FleetNode>& fleet, const std::vector<Collected>&
   Json silent = Json::array();
   for (std::size_t i = 0; i < fleet.size(); ++i) {
     const Collected& one = collected[i];
-    Json entry = {{"node_id", fleet[i].id},        {"node_name", fleet[i].name},
-                  {"endpoint", fleet[i].control},  {"folder", folder_of(fleet[i])},
-                  {"ok", !one.silent.has_value()}, {"files", one.files},
+    Json entry = {{"node_id", fleet[i].id},          {"node_name", fleet[i].name},
+                  {"endpoint", fleet[i].control},    {"folder", folder_of(fleet[i])},
+                  {"ok", !one.given_up.has_value()}, {"files", one.files},
                   {"missing", one.missing}};
-    if (one.silent) {
-      entry["error"] = to_json(*one.silent);
-      silent.push_back(node_text(fleet[i].id, fleet[i].name));
+    if (one.given_up) {
+      entry["error"] = to_json(*one.given_up);
+      if (one.files.empty()) silent.push_back(node_text(fleet[i].id, fleet[i].name));
     }
     nodes.push_back(std::move(entry));
   }
@@ -223,23 +230,23 @@ Outcome<ExitCode> bundle(Context& context, const std::string& wanted_file) {
   if (const auto finished = bundle.finish(); !finished) {
     return tl::unexpected(to_failure(finished.error()));
   }
-  std::size_t silent = 0;
+  std::size_t whole = 0;
   for (std::size_t i = 0; i < fleet->size(); ++i) {
-    if (!collected[i].silent) continue;
-    ++silent;
-    if (context.globals.json) continue;
-    context.screen.err << "no answer from " << node_text((*fleet)[i].id, (*fleet)[i].name) << ": "
-                       << collected[i].silent->message << '\n';
+    const Collected& one = collected[i];
+    whole += one.given_up ? 0 : 1;
+    if (!one.given_up || context.globals.json) continue;
+    context.screen.err << (one.files.empty() ? "no answer from " : "only a part from ")
+                       << node_text((*fleet)[i].id, (*fleet)[i].name) << ": "
+                       << one.given_up->message << '\n';
   }
   if (context.globals.json) {
     Json answer = {{"file", file}};
     answer.update(list);
     context.screen.out << answer.dump(2) << '\n';
   } else {
-    context.screen.out << file << ": " << fleet->size() - silent << " of " << fleet->size()
-                       << " nodes\n";
+    context.screen.out << file << ": " << whole << " of " << fleet->size() << " nodes\n";
   }
-  return silent == 0 ? ExitCode::kOk : ExitCode::kDegraded;
+  return whole == fleet->size() ? ExitCode::kOk : ExitCode::kDegraded;
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -60,11 +61,17 @@ Outcome<void> prepare_dir(const std::string& dir) {
   std::error_code error;
   const auto old = load_state(dir);
   if (old) {
-    const auto live = is_live(*old);
-    if (!live) return tl::unexpected(live.error());
-    if (*live) {
+    const Engine& engine = engine_of(old->engine);
+    const auto seen = engine.look(*old);
+    if (!seen) return tl::unexpected(seen.error());
+    if (std::ranges::any_of(*seen, &Standing::running)) {
       return failure(ExitCode::kPrecondition, "a testbed is running in " + dir,
                      "end it with: skipctl testbed down --dir " + dir);
+    }
+    // Containers that have ended are still there.
+    if (std::ranges::any_of(*seen, &Standing::exists)) {
+      TestbedState ending = *old;
+      if (auto ended = engine.end_all(ending); !ended) return ended;
     }
     for (const TestbedNode& node : old->nodes) fs::remove_all(node.directory, error);
     remove_socket_dir(*old);
@@ -116,10 +123,8 @@ Cluster::~Cluster() {
 }
 
 Outcome<TestbedState> lay_out_testbed(const TestbedOptions& options) {
-  TestbedState found;
-  if (auto ready = engine_of(options.engine).prepare(options, found); !ready) {
-    return tl::unexpected(ready.error());
-  }
+  auto program = engine_of(options.engine).find_program(options);
+  if (!program) return tl::unexpected(program.error());
   std::string dir;
   if (options.dir.empty()) {
     auto made = temporary_dir();
@@ -132,8 +137,7 @@ Outcome<TestbedState> lay_out_testbed(const TestbedOptions& options) {
   auto plan = plan_testbed(options, dir);
   Outcome<void> written = plan ? Outcome<void>() : tl::unexpected(to_failure(plan.error()));
   if (plan) {
-    plan->skiptraind = std::move(found.skiptraind);
-    plan->image = std::move(found.image);
+    plan->program = *std::move(program);
     written = write_files(options, *plan);
   }
   if (!written) {

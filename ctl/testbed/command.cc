@@ -14,6 +14,8 @@
 #include <thread>
 #include <utility>
 
+#include "ctl/testbed/process.h"
+
 extern char** environ;  // NOLINT(readability-redundant-declaration): glibc's needs _GNU_SOURCE
 
 namespace skiptrain::ctl {
@@ -73,7 +75,8 @@ Result<pid_t> spawn_captured(const std::vector<std::string>& words, int output, 
 
 }  // namespace
 
-Result<CommandResult> run_command(const std::vector<std::string>& words, Duration limit) {
+Result<CommandResult> run_command(const std::vector<std::string>& words,
+                                  const CommandOptions& options) {
   const Capture output;
   const Capture errors;
   if (output.fd() < 0 || errors.fd() < 0) {
@@ -82,13 +85,15 @@ Result<CommandResult> run_command(const std::vector<std::string>& words, Duratio
   }
   const auto pid = spawn_captured(words, output.fd(), errors.fd());
   if (!pid) return tl::unexpected(pid.error());
-  const auto deadline = std::chrono::steady_clock::now() + limit;
+  const auto deadline = std::chrono::steady_clock::now() + options.limit;
   int status = 0;
   pid_t ended = 0;
   while ((ended = waitpid(*pid, &status, WNOHANG)) == 0) {
-    if (std::chrono::steady_clock::now() >= deadline) {
+    const bool interrupted = options.interruptible && InterruptGuard::is_interrupted();
+    if (interrupted || std::chrono::steady_clock::now() >= deadline) {
       kill(-*pid, SIGKILL);  // its session: what it started goes too
       waitpid(*pid, &status, 0);
+      if (interrupted) return fail(ErrorCode::kInternal, "interrupted");
       return fail(ErrorCode::kTimeout, words[0] + " did not end in time");
     }
     std::this_thread::sleep_for(kPoll);

@@ -15,9 +15,16 @@ struct CommandResult {
   std::string errors;  // standard error
 };
 
+struct CommandOptions {
+  Duration limit;
+  bool interruptible = false;  // while there is an InterruptGuard (process.h)
+};
+
 // Looks `words[0]` up in $PATH and runs it with the other words, in a session of its own, so that
-// Ctrl-C reaches us and not it. kNotFound if there is no such program; kTimeout if it has not ended
-// within `limit`, and then it is killed. An exit code other than 0 is a result.
-Result<CommandResult> run_command(const std::vector<std::string>& words, Duration limit);
+// Ctrl-C reaches us and not it. An exit code other than 0 is a result. kNotFound if there is no
+// such program. What has not ended within the limit, or by the time of an interrupt, is ended with
+// what it started: kTimeout, or kInternal "interrupted".
+Result<CommandResult> run_command(const std::vector<std::string>& words,
+                                  const CommandOptions& options);
 
 }  // namespace skiptrain::ctl

@@ -65,6 +65,9 @@ std::vector<std::string> files_read_by(const daemon::Config& config) {
   for (const fs::path* path : named) {
     if (!path->empty()) paths.push_back(path->string());
   }
+  // A container has a /sys as it is.
+  const fs::path& meters = config.energy.meter_root;
+  if (meters != daemon::EnergySettings().meter_root) paths.push_back(meters.string());
   constexpr std::string_view kFile = "file:";
   if (config.cluster.topology.starts_with(kFile)) {
     paths.push_back(config.cluster.topology.substr(kFile.size()));
@@ -87,7 +90,7 @@ std::string compose_file(const TestbedState& state, const std::vector<std::strin
          "--dir is this folder.\n"
       << "\n"
       << "x-node: &node\n"
-      << "  image: ${SKIPTRAIN_IMAGE:-" << state.image << "}\n"
+      << "  image: " << yaml_string(state.program) << "\n"
       << "  user: " << yaml_string(user) << "\n"
       << "  restart: \"no\"  # a killed node stays down until it is started\n"
       << "  stop_grace_period: 20s\n"

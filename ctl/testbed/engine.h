@@ -27,8 +27,8 @@ class Engine {
  public:
   virtual ~Engine() = default;
 
-  // That what it needs is there, before anything is made; notes in `state` what it found.
-  virtual Outcome<void> prepare(const TestbedOptions& options, TestbedState& state) const = 0;
+  // Finds what each node is to run, before anything is made: TestbedState::program.
+  virtual Outcome<std::string> find_program(const TestbedOptions& options) const = 0;
   // What it needs besides the nodes' configurations, which are written already.
   virtual Outcome<void> lay_out(const TestbedOptions& options, const TestbedState& state) const = 0;
   // All daemons. On a failure some may run; `end_all` ends them. `outlive`: they may outlive this
@@ -47,18 +47,29 @@ class Engine {
   // A daemon that does not run, again.
   virtual Outcome<void> start(TestbedState& state, TestbedNode& node) const = 0;
   // As an operator would, with SIGTERM.
-  virtual Outcome<void> stop(TestbedState& state, TestbedNode& node) const = 0;
+  virtual Outcome<void> stop(TestbedNode& node) const = 0;
   // As a crash would, with SIGKILL.
-  virtual Outcome<void> kill(TestbedState& state, TestbedNode& node) const = 0;
+  virtual Outcome<void> kill(TestbedNode& node) const = 0;
   // Takes it off its peers' network; it runs on, and answers on its control socket.
   virtual Outcome<void> cut_off(const TestbedState& state, const TestbedNode& node) const = 0;
   // The reverse.
   virtual Outcome<void> reconnect(const TestbedState& state, const TestbedNode& node) const = 0;
 };
 
-const Engine& engine_of(EngineKind kind);
+// Processes of this machine, on loopback. Nodes cannot be cut off (kPrecondition): all processes of
+// a machine share that network. The state is saved after each start, so that none is ever
+// unaccounted for.
+const Engine& process_engine();
 
-// At least one daemon runs.
-Outcome<bool> is_live(const TestbedState& state);
+// Containers, one a node, by the programs `docker` and `docker-compose` (or `docker compose`): they
+// know where the engine is and what may be asked of it. It must be on this machine, as folders are
+// mounted and control sockets are files in them, and must not map users, as containers run as the
+// user who calls. Containers outlive this process in any case.
+//
+// kNotFound: no docker, no compose, no image; kUnreachable: no engine answers; kNotAuthorized: it
+// may not be asked.
+const Engine& docker_engine();
+
+const Engine& engine_of(EngineKind kind);
 
 }  // namespace skiptrain::ctl

@@ -253,15 +253,15 @@ Result<daemon::Config> read_node_config(const TestbedOptions& options, const Tes
                                         std::size_t position, bool with_data) {
   const auto toml = write_config(options, plan, position, with_data);
   if (!toml) return tl::unexpected(toml.error());
-  return daemon::parse_config(*toml, "configuration of " + plan.nodes[position].name);
+  // By its place, which relative paths start at.
+  return daemon::parse_config(*toml, plan.nodes[position].config_file);
 }
 
 Result<std::string> node_config(const TestbedOptions& options, const TestbedState& plan,
                                 std::size_t position) {
   auto toml = write_config(options, plan, position, true);
   if (!toml) return toml;
-  const auto accepted =
-      daemon::parse_config(*toml, "configuration of " + plan.nodes[position].name);
+  const auto accepted = daemon::parse_config(*toml, plan.nodes[position].config_file);
   if (!accepted) return tl::unexpected(accepted.error());
   return toml;
 }

@@ -150,9 +150,15 @@ std::string last_lines(const std::string& file, std::size_t count) {
     if (lines.size() > count) lines.pop_front();
   }
   std::string text;
-  for (const std::string& line : lines) text += "  " + line + "\n";
-  if (!text.empty()) text.pop_back();
-  return text;
+  for (const std::string& line : lines) text += line + "\n";
+  return indented(text);
+}
+
+std::string indented(const std::string& text) {
+  std::istringstream in(text);
+  std::string out;
+  for (std::string line; std::getline(in, line);) out += (out.empty() ? "  " : "\n  ") + line;
+  return out;
 }
 
 InterruptGuard::InterruptGuard() {

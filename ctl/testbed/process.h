@@ -48,6 +48,8 @@ void kill_process(const ProcessId& process);
 
 // The last lines of a file, for an error message; empty if it cannot be read.
 std::string last_lines(const std::string& file, std::size_t count);
+// Each line of a text behind two spaces, without the last line's end, as last_lines gives them.
+std::string indented(const std::string& text);
 
 // From here to the object's end SIGINT, SIGTERM and SIGHUP only set a flag. One at a time.
 class InterruptGuard {

@@ -61,8 +61,7 @@ Status save(const TestbedState& state) {
   const Json json = {{"version", kStateVersion},
                      {"socket_dir", state.socket_dir},
                      {"engine", state.engine == EngineKind::kDocker ? kDocker : kProcess},
-                     {"skiptraind", state.skiptraind},
-                     {"image", state.image},
+                     {"skiptraind", state.program},
                      {"nodes", std::move(nodes)}};
   return write_file(state.dir + "/" + kStateFile, json.dump(2) + "\n");
 }
@@ -91,8 +90,7 @@ Result<TestbedState> load_state(const std::string& dir) {
       return fail(ErrorCode::kCorrupt, path + ": there is no engine \"" + engine + '"');
     }
     state.engine = engine == kDocker ? EngineKind::kDocker : EngineKind::kProcess;
-    json.at("skiptraind").get_to(state.skiptraind);
-    state.image = json.value("image", "");
+    json.at("skiptraind").get_to(state.program);
     for (const Json& node : json.at("nodes")) add_node(node, state);
     return state;
   } catch (const Json::exception& error) {

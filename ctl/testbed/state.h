@@ -36,8 +36,7 @@ struct TestbedState {
   std::string dir;         // absolute
   std::string socket_dir;  // a folder of short paths under /tmp; empty if dir's are short enough
   EngineKind engine = EngineKind::kProcess;
-  std::string skiptraind;  // the program of processes
-  std::string image;       // of containers
+  std::string program;  // what a node runs: skiptraind's path, or an image
   std::vector<TestbedNode> nodes;
 
   // What the names of containers and networks begin with; of `dir` alone.

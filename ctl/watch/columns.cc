@@ -6,6 +6,7 @@
 
 #include "ctl/json.h"
 #include "ctl/words.h"
+#include "proto/enum_words.h"
 
 namespace skiptrain::ctl {
 namespace {

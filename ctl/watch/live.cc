@@ -33,7 +33,7 @@ class Descriptor {
 // Looks again and again, and tells by a descriptor that there is something new.
 class Looker {
  public:
-  Looker(const LiveOptions& options, const std::function<void(WatchState&)>& look)
+  Looker(const LiveOptions& options, const Look& look)
       : options_(options), look_(look), news_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
     thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
   }
@@ -55,7 +55,7 @@ class Looker {
   void run(const std::stop_token& stop) {
     WatchState state;
     for (std::uint64_t looks = 1; !stop.stop_requested(); ++looks) {
-      look_(state);
+      look_(stop, state);
       std::unique_lock lock(mutex_);
       state_ = state;
       done_ = options_.count > 0 && looks >= options_.count;
@@ -67,7 +67,7 @@ class Looker {
   }
 
   const LiveOptions options_;
-  const std::function<void(WatchState&)>& look_;
+  const Look& look_;
   Descriptor news_;
   std::mutex mutex_;
   std::condition_variable_any changed_;
@@ -102,11 +102,15 @@ HeldSignals::HeldSignals() {
 }
 
 HeldSignals::~HeldSignals() {
-  pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+  release();
 }
 
-LiveEnd watch_live(std::unique_ptr<Terminal> terminal, const HeldSignals& signals,
-                   const LiveOptions& options, const std::function<void(WatchState&)>& look) {
+void HeldSignals::release() {
+  if (std::exchange(holds_, false)) pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+}
+
+LiveEnd watch_live(std::unique_ptr<Terminal> terminal, HeldSignals& signals,
+                   const LiveOptions& options, const Look& look) {
   const Descriptor arrived(signalfd(-1, &signals.set(), SFD_CLOEXEC | SFD_NONBLOCK));
   Looker looker(options, look);
   LiveEnd end;
@@ -138,7 +142,9 @@ LiveEnd watch_live(std::unique_ptr<Terminal> terminal, const HeldSignals& signal
     if ((waits[0].revents & (POLLHUP | POLLERR | POLLNVAL)) != 0) over = true;
   }
   looker.end();
-  terminal.reset();  // before the last look ends, which a silent node may hold up for seconds
+  // Before the last look ends, which a silent node may hold up for as long as it is waited for.
+  terminal.reset();
+  signals.release();
   return end;
 }
 

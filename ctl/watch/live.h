@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <stop_token>
 
 #include "base/units.h"
 #include "ctl/failure.h"
@@ -24,10 +25,13 @@ class HeldSignals {
   HeldSignals& operator=(const HeldSignals&) = delete;
 
   const sigset_t& set() const { return held_; }
+  // Unblocks early.
+  void release();
 
  private:
   sigset_t held_;
   sigset_t before_;
+  bool holds_ = true;
 };
 
 struct LiveOptions {
@@ -41,8 +45,12 @@ struct LiveEnd {
   int signal = 0;    // that ended it: to be raised again once the terminal is restored
 };
 
-// `look` brings the state up to date; it is called on another thread, one call at a time.
-LiveEnd watch_live(std::unique_ptr<Terminal> terminal, const HeldSignals& signals,
-                   const LiveOptions& options, const std::function<void(WatchState&)>& look);
+// Brings the state up to date, or gives that up when it is to stop. Called on another thread, one
+// call at a time.
+using Look = std::function<void(const std::stop_token& stop, WatchState&)>;
+
+// Releases `signals` when the terminal is given back, before it waits for the last look's end.
+LiveEnd watch_live(std::unique_ptr<Terminal> terminal, HeldSignals& signals,
+                   const LiveOptions& options, const Look& look);
 
 }  // namespace skiptrain::ctl

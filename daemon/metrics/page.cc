@@ -3,10 +3,15 @@
 #include <prometheus/metric_family.h>
 #include <prometheus/text_serializer.h>
 
+#include <algorithm>
 #include <cmath>
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include <google/protobuf/descriptor.h>
+
+#include "proto/enum_words.h"
 
 namespace skiptrain::daemon {
 namespace {
@@ -58,24 +63,14 @@ class Page {
   std::vector<prometheus::MetricFamily> families_;
 };
 
-struct NamedPhase {
-  v1::Phase phase;
-  const char* name;  // as skipctl spells it
-};
-constexpr NamedPhase kPhases[] = {
-    {v1::PHASE_WARMING_UP, "warming-up"}, {v1::PHASE_WAITING_FOR_PEERS, "waiting-for-peers"},
-    {v1::PHASE_TRAINING, "training"},     {v1::PHASE_EXCHANGING, "exchanging"},
-    {v1::PHASE_MIXING, "mixing"},         {v1::PHASE_CATCHING_UP, "catching-up"},
-    {v1::PHASE_PAUSED, "paused"},         {v1::PHASE_FINISHED, "finished"},
-    {v1::PHASE_STOPPED, "stopped"},       {v1::PHASE_FAILED, "failed"},
-};
-
-constexpr std::pair<v1::MemberState, const char*> kMemberStates[] = {
-    {v1::MEMBER_STATE_ALIVE, "alive"},
-    {v1::MEMBER_STATE_SUSPECT, "suspect"},
-    {v1::MEMBER_STATE_FAILED, "failed"},
-    {v1::MEMBER_STATE_LEFT, "left"},
-};
+// Calls `use` with each value of one of our enums but the unspecified one, by ascending number.
+template <typename Enum, typename Use>
+void for_each_value(Use use) {
+  const auto& type = *google::protobuf::GetEnumDescriptor<Enum>();
+  for (int i = 0; i < type.value_count(); ++i) {
+    if (type.value(i)->number() != 0) use(static_cast<Enum>(type.value(i)->number()));
+  }
+}
 
 void add_identity(const NodeReport& report, Page& page) {
   const v1::GetStatusResponse& status = report.status;
@@ -97,9 +92,9 @@ void add_progress(const NodeReport& report, Page& page) {
       .with(status.round());
   page.gauge("skiptrain_run_rounds", "Rounds of the whole run.").with(status.total_rounds());
   page.gauge("skiptrain_phase", "1 for what the node does now, 0 for all else.");
-  for (const auto& [phase, name] : kPhases) {
-    page.with(status.phase() == phase ? 1 : 0, {{"phase", name}});
-  }
+  for_each_value<v1::Phase>([&](v1::Phase phase) {
+    page.with(status.phase() == phase ? 1 : 0, {{"phase", name_of(phase)}});
+  });
   page.counter("skiptrain_rounds_total",
                "Rounds that ended, by what the node did in them: train, train-failed (the loss was "
                "not finite, or the disk full), sync (mixed without training), catch-up (jumped to "
@@ -228,11 +223,10 @@ void add_neighbours(const NodeReport& report, Page& page) {
 
 void add_members(const v1::ListMembersResponse& members, Page& page) {
   page.gauge("skiptrain_members", "Members of the cluster as this node sees them, by state.");
-  for (const auto& [state, name] : kMemberStates) {
-    int count = 0;
-    for (const auto& member : members.members()) count += member.state() == state ? 1 : 0;
-    page.with(count, {{"state", name}});
-  }
+  for_each_value<v1::MemberState>([&](v1::MemberState state) {
+    page.with(std::ranges::count(members.members(), state, &v1::ListMembersResponse::Member::state),
+              {{"state", name_of(state)}});
+  });
   page.gauge("skiptrain_gossip_health_score",
              "How badly this node's own probes go: 0 is healthy, up to 8.")
       .with(members.health_score());

@@ -20,8 +20,7 @@ enum StatField : std::size_t {
   kThreads = 17,
   kStartTicks = 19,
   kVirtualBytes = 20,
-  kResidentPages = 21,
-  kFieldsRead = 22,
+  kFieldsRead = 21,
 };
 
 std::vector<std::string> stat_fields(const std::string& file) {
@@ -60,6 +59,14 @@ std::optional<std::uint64_t> files_in(const std::string& folder) {
 
 }  // namespace
 
+std::optional<Bytes> resident_bytes(const std::string& proc) {
+  std::ifstream statm(proc + "/self/statm");
+  std::uint64_t all_pages = 0;
+  std::uint64_t resident_pages = 0;
+  if (!(statm >> all_pages >> resident_pages)) return std::nullopt;
+  return resident_pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+}
+
 ProcessUsage process_usage(const std::string& proc) {
   ProcessUsage usage;
   const auto fields = stat_fields(proc + "/self/stat");
@@ -72,13 +79,12 @@ ProcessUsage process_usage(const std::string& proc) {
         static_cast<double>(number(kUserTicks) + number(kSystemTicks)) / ticks_per_second;
     usage.threads = number(kThreads);
     usage.virtual_bytes = number(kVirtualBytes);
-    usage.resident_bytes =
-        number(kResidentPages) * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
     if (const auto boot = boot_time(proc + "/stat")) {
       usage.start_time_seconds =
           *boot + static_cast<double>(number(kStartTicks)) / ticks_per_second;
     }
   }
+  usage.resident_bytes = resident_bytes(proc);
   usage.open_fds = files_in(proc + "/self/fd");
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY) {

@@ -22,6 +22,7 @@ struct ProcessUsage {
 };
 
 // `proc` is where procfs is mounted.
+std::optional<Bytes> resident_bytes(const std::string& proc = "/proc");
 ProcessUsage process_usage(const std::string& proc = "/proc");
 
 }  // namespace skiptrain::daemon

@@ -150,7 +150,8 @@ TEST_F(BadPlaceTest, ATakenPortIsNamed) {
   setsockopt(taken, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   ASSERT_EQ(bind(taken, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
   ASSERT_EQ(listen(taken, 1), 0);
-  EXPECT_EQ(complaint(), "skiptraind: node.listen: address " + cluster_.address(0) +
+  EXPECT_EQ(complaint(), "skiptraind: cluster.nodes: address of node 0: address " +
+                             cluster_.address(0) +
                              " is in use by another process; stop it or take another port\n");
   EXPECT_EQ(left_behind(), std::vector<std::string>{"lock"});
   close(taken);

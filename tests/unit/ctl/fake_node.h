@@ -38,6 +38,7 @@ class FakeNode final : public v1::Control::Service {
   v1::ModelFormat exported_format = v1::MODEL_FORMAT_UNSPECIFIED;
   grpc::Status error = grpc::Status::OK;  // what every request fails with, if not OK
   bool hangs = false;                     // answers only when the client has given up
+  bool loop_hangs = false;                // the same for all but what is told without its main loop
   std::function<void()> while_followed;   // called in `rounds --follow`, before it ends
 
   // What was asked for.

@@ -128,6 +128,19 @@ TEST_F(FleetTest, AReportNamesNodesThatAreNotInIt) {
   EXPECT_EQ(skipctl({"report"}).exit, ExitCode::kUsage);
 }
 
+TEST_F(FleetTest, OfANodeThatHangsThereIsWhatItStillTells) {
+  nodes[1]->loop_hangs = true;
+  const std::string file = dir / "bundle.tar";
+  const Invocation bundle =
+      ask_all({"--timeout", "300ms", "-o", "json", "debug", "bundle", "-o", file});
+  EXPECT_EQ(bundle.exit, ExitCode::kDegraded);
+  const auto node = bundle.json()["nodes"][1];
+  EXPECT_TRUE(node["files"].contains("version.json"));
+  EXPECT_EQ(node["error"]["code"], "timeout");
+  EXPECT_EQ(bundle.json()["no_answer"].size(), 0U) << "it did answer";
+  EXPECT_TRUE(bundle.json()["nodes"][0]["files"].contains("rounds.jsonl"));
+}
+
 // These nodes are as daemons from before there were RPCs for config, log and metrics.
 TEST_F(FleetTest, ABundleSaysWhatItLacks) {
   nodes[0]->topology.mutable_vertices(1)->set_node_name("../../evil");

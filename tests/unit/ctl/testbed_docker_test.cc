@@ -1,7 +1,9 @@
 // Testbeds in containers: what is written for docker-compose, and what becomes of one when docker
 // fails. `docker` is a script here that fails as the real one does; with the real one testbeds run
 // in tests/integration/containers.
+#include <signal.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <cstdlib>
@@ -9,6 +11,7 @@
 #include <fstream>
 #include <sstream>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -37,26 +40,27 @@ std::string contents(const std::string& path) {
 }
 
 TEST(RunCommandTest, ReturnsWhatAProgramPrintsAndItsExitCode) {
-  const auto result = run_command({"sh", "-c", "echo out; echo err >&2; exit 3"}, seconds(30));
+  const auto result = run_command({"sh", "-c", "echo out; echo err >&2; exit 3"}, {seconds(30)});
   ASSERT_TRUE(result) << result.error().message;
   EXPECT_EQ(result->output, "out\n");
   EXPECT_EQ(result->errors, "err\n");
   EXPECT_EQ(result->exit_code, 3);
-  const auto killed = run_command({"sh", "-c", "kill -9 $$"}, seconds(30));
+  const auto killed = run_command({"sh", "-c", "kill -9 $$"}, {seconds(30)});
   ASSERT_TRUE(killed);
   EXPECT_EQ(killed->exit_code, 128 + 9);
 }
 
 TEST(RunCommandTest, TakesMoreOutputThanAPipeHolds) {
-  const auto result = run_command({"sh", "-c", "yes | head -c 1000000"}, seconds(30));
+  const auto result = run_command({"sh", "-c", "yes | head -c 1000000"}, {seconds(30)});
   ASSERT_TRUE(result) << result.error().message;
   EXPECT_EQ(result->output.size(), 1'000'000U);
 }
 
 TEST(RunCommandTest, AProgramThatIsNotThereOrDoesNotEndIsAnError) {
-  EXPECT_EQ(run_command({"no-such-program-here"}, seconds(30)).error().code, ErrorCode::kNotFound);
+  EXPECT_EQ(run_command({"no-such-program-here"}, {seconds(30)}).error().code,
+            ErrorCode::kNotFound);
   const auto begin = std::chrono::steady_clock::now();
-  EXPECT_EQ(run_command({"sleep", "600"}, milliseconds(100)).error().code, ErrorCode::kTimeout);
+  EXPECT_EQ(run_command({"sleep", "600"}, {milliseconds(100)}).error().code, ErrorCode::kTimeout);
   EXPECT_LT(std::chrono::steady_clock::now() - begin, seconds(60));
 }
 
@@ -64,7 +68,7 @@ TestbedState two_nodes(const std::string& dir) {
   TestbedState state;
   state.engine = EngineKind::kDocker;
   state.dir = dir;
-  state.image = "skiptrain:7";
+  state.program = "skiptrain:7";
   state.add_node(0);
   state.add_node(1);
   return state;
@@ -73,7 +77,7 @@ TestbedState two_nodes(const std::string& dir) {
 TEST(ComposeTest, EachNodeHasItsFolderItsNamesAndWhatItReads) {
   const TestbedState state = two_nodes("/srv/bed");
   const std::string file = compose_file(state, {"/data/a", "/data/b"}, "1000:100");
-  EXPECT_THAT(file, HasSubstr("${SKIPTRAIN_IMAGE:-skiptrain:7}"));
+  EXPECT_THAT(file, HasSubstr("image: \"skiptrain:7\"\n"));
   EXPECT_THAT(file, HasSubstr("user: \"1000:100\""));
   EXPECT_THAT(file, HasSubstr("container_name: " + state.project() + "-node-1\n"));
   EXPECT_THAT(file, HasSubstr("[\"--config\", \"/srv/bed/node-1/skiptraind.toml\"]"));
@@ -169,6 +173,62 @@ TEST_F(DockerTestbedTest, WithoutAnEngineNothingIsMade) {
   EXPECT_THAT(up.err, HasSubstr("has no image other"));
   EXPECT_THAT(up.err, HasSubstr("docker build"));
   EXPECT_FALSE(std::filesystem::exists(dir / "bed"));
+}
+
+TEST_F(DockerTestbedTest, AnEngineThatMayNotBeAskedIsNotAuthorized) {
+  docker_is(
+      "echo 'permission denied while trying to connect to the Docker daemon socket' >&2; exit 1");
+  const Invocation up = testbed("up");
+  EXPECT_EQ(up.exit, ExitCode::kNotAuthorized);
+  EXPECT_THAT(up.err, HasSubstr("usermod -aG docker"));
+  EXPECT_FALSE(std::filesystem::exists(dir / "bed"));
+}
+
+TEST_F(DockerTestbedTest, WhatIsMountedIsWhereTheDaemonLooks) {
+  docker_is("exit 0");
+  const Invocation compose = testbed("compose", {"--set", "energy.meter_root=/made/up", "--set",
+                                                 "model.initial=start.safetensors"});
+  ASSERT_EQ(compose.exit, ExitCode::kOk) << compose.err;
+  const auto config = daemon::load_config(dir / "bed/node-0/skiptraind.toml");
+  ASSERT_TRUE(config) << config.error().message;
+  const std::string file = contents(dir / "bed/compose.yaml");
+  EXPECT_THAT(file, HasSubstr("target: \"/made/up\""));
+  EXPECT_THAT(file, HasSubstr("target: \"" + config->model.initial.string() + "\""));
+}
+
+TEST_F(DockerTestbedTest, AnInterruptEndsWhatIsBeingStarted) {
+  docker_is("case $* in *' up '*) sleep 600;; esac");
+  std::jthread interrupter([&] {
+    const auto deadline = std::chrono::steady_clock::now() + seconds(30);
+    while (contents(calls()).find(" up ") == std::string::npos &&
+           std::chrono::steady_clock::now() < deadline) {
+      std::this_thread::sleep_for(milliseconds(5));
+    }
+    kill(getpid(), SIGINT);
+  });
+  const auto begin = std::chrono::steady_clock::now();
+  const Invocation up = testbed("up");
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, seconds(60));
+  EXPECT_EQ(up.exit, ExitCode::kError);
+  EXPECT_THAT(up.err, HasSubstr("interrupted"));
+  EXPECT_THAT(contents(calls()), HasSubstr(" down "));
+}
+
+TEST_F(DockerTestbedTest, ContainersThatHaveEndedAreRemovedBeforeOthersTakeTheirPlace) {
+  // Four containers that ran once.
+  docker_is(R"(case $* in
+    'ps '*) for i in 0 1 2 3; do echo "$PROJECT-node-$i"; done;;
+    'container inspect '*) shift 2; sep='['; for name; do
+      printf '%s{"Name":"/%s","State":{"Running":false},"NetworkSettings":{"Networks":{}}}' "$sep" "$name"
+      sep=','; done; echo ']';;
+  esac)");
+  TestbedState bed = two_nodes(dir / "bed");
+  setenv("PROJECT", bed.project().c_str(), 1);
+  ASSERT_EQ(testbed("compose").exit, ExitCode::kOk);
+  EXPECT_THAT(contents(calls()), Not(HasSubstr(" down ")));
+  ASSERT_EQ(testbed("compose", {"--seed", "2"}).exit, ExitCode::kOk);
+  EXPECT_THAT(contents(calls()), HasSubstr(" down "));
+  unsetenv("PROJECT");
 }
 
 TEST_F(DockerTestbedTest, WhatCannotBeStartedWholeIsTakenDown) {

@@ -247,14 +247,14 @@ TEST(StateTest, ReadsBackWhatWasSaved) {
   TempDir dir;
   TestbedState state;
   state.dir = dir.path();
-  state.skiptraind = "/bin/skiptraind";
+  state.program = "/bin/skiptraind";
   TestbedNode& node = state.add_node(4);
   node.address = "127.0.0.1:9";
   node.process = {12, 34};
   ASSERT_TRUE(save(state).has_value());
   const auto loaded = load_state(dir.path());
   ASSERT_TRUE(loaded.has_value());
-  EXPECT_EQ(loaded->skiptraind, state.skiptraind);
+  EXPECT_EQ(loaded->program, state.program);
   EXPECT_EQ(loaded->nodes.at(0).process, (ProcessId{12, 34}));
   EXPECT_EQ(loaded->nodes.at(0).address, "127.0.0.1:9");
   EXPECT_EQ(loaded->nodes.at(0).name, "node-4");

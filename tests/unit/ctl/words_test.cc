@@ -9,6 +9,7 @@
 
 #include "ctl/json.h"
 #include "ctl/watch.h"
+#include "proto/enum_words.h"
 
 namespace skiptrain::ctl {
 namespace {
