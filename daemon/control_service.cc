@@ -143,7 +143,7 @@ grpc::Status ControlService::GetStatus(grpc::ServerContext*, const v1::GetStatus
   response->set_profile(config_.node.profile);
   response->set_model(config_.model.label());
   response->set_compression(to_string(config_.exchange.compression));
-  response->set_address(config_.node.listen);
+  response->set_address(config_.self().address);
   response->set_incarnation(incarnation_.value());
   response->set_last_loss(driver_.last_loss());
   response->set_consensus_distance(driver_.last_distance());
@@ -160,7 +160,8 @@ grpc::Status ControlService::GetStatus(grpc::ServerContext*, const v1::GetStatus
   *response->mutable_rounds_done() = to_message(driver_.history().totals());
   response->set_metrics_address(metrics_address_);
   if (const auto transport = driver_.transport()) {
-    response->set_address(transport->address());
+    // Of an address to be listened on at any free port it knows which.
+    if (config_.node.listen == config_.self().address) response->set_address(transport->address());
     std::uint64_t rejected = response->updates().rejected();
     for (const ports::LinkReport& link : transport->links()) {
       response->set_bytes_sent(response->bytes_sent() + link.bytes_sent);

@@ -12,15 +12,15 @@ readonly MIRROR=${MIRROR:-http://deb.debian.org/debian}
 repository=$(cd "$(dirname "$0")/.." && pwd)
 
 [ $# -ge 3 ] || { sed -n '2,4p' "$0" >&2; exit 2; }
-suite=$1 root=$2
+suite=$1 root=$(realpath -m "$2")
 shift 2
 [ "$(id -u)" -eq 0 ] || { echo "error: needs root, for chroot" >&2; exit 1; }
 
+# All that is mounted below ROOT, also by the command itself (ip netns); at once, though a process
+# that is just ending may hold it.
 unmount() {
-  local place
-  for place in dev/shm dev/pts dev proc sys; do
-    if mountpoint -q "$root/$place"; then umount "$root/$place"; fi
-  done
+  awk -v below="$root/" 'index($5, below) == 1 { print $5 }' /proc/self/mountinfo | sort -r |
+    xargs -r -n 1 umount --lazy
 }
 
 if [ ! -e "$root/usr/bin/apt-get" ]; then

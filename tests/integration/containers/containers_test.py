@@ -202,6 +202,7 @@ def train_through_faults(bed):
     bed.testbed("up", "--engine", "docker", "--nodes", NODES, "--rounds", ROUNDS, "--model", "mlp",
                 "--topology", f"regular:{DEGREE}", "--local-steps", 1200, "--seed", 1)
     until("the run is under way", lambda: bed.round_of(0) >= 6)
+    check(bed.of(CUT, "address") == f"node-{CUT}.peers:7433", bed.of(CUT, "address"))
     bed.testbed("kill", f"node-{KILLED}")
     bed.testbed("cut", f"node-{CUT}")
     at = bed.round_of(CUT)
