@@ -19,7 +19,17 @@ Outcome<Client> connect(const FleetNode& node, const Globals& globals) {
   }
   const auto endpoint = parse_endpoint(node.control);
   if (!endpoint) return tl::unexpected(to_failure(endpoint.error()));
-  return Client::connect(*endpoint, globals.timeout);
+  auto client = Client::connect(*endpoint, globals.timeout);
+  if (!client) return client;
+  const auto version = client->version();
+  if (!version) return tl::unexpected(version.error());
+  // One of an older daemon does not say who answers.
+  if (version->has_node_id() && version->node_id() != node.id) {
+    return failure(ExitCode::kNotFound,
+                   "node " + std::to_string(version->node_id()) + " answers at " + node.control,
+                   "give each node a path of its own, with control.socket");
+  }
+  return client;
 }
 
 Outcome<std::vector<FleetNode>> discover(const Globals& globals) {

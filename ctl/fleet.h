@@ -29,7 +29,8 @@ std::vector<FleetNode> fleet_of(const v1::GetTopologyResponse& topology, const G
 
 // The client of `globals.endpoint`.
 Outcome<Client> connect(const Globals& globals);
-// The client of one node of the fleet.
+// The client of one node of the fleet, after that node answered as itself: where nodes of several
+// devices name one path, another may listen there (kNotFound).
 Outcome<Client> connect(const FleetNode& node, const Globals& globals);
 
 // Calls `work(i)` for each i below `count`, at most `at_most` at a time, each on a thread, and

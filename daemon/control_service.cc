@@ -82,6 +82,7 @@ grpc::Status ControlService::GetVersion(grpc::ServerContext*, const v1::GetVersi
                                         v1::GetVersionResponse* response) {
   response->set_version(kVersion);
   response->set_protocol_version(wire::kProtocolVersion);
+  response->set_node_id(config_.node.id.value());
   const auto add = [response](const char* name, std::string version) {
     auto* library = response->add_libraries();
     library->set_name(name);

@@ -114,6 +114,7 @@ grpc::Status FakeNode::GetVersion(Context* context, const v1::GetVersionRequest*
                                   v1::GetVersionResponse* response) {
   response->set_version("9.9.9");
   response->set_protocol_version(1);
+  response->set_node_id(status.node_id());
   return enter(context, "GetVersion");
 }
 grpc::Status FakeNode::GetStatus(Context* context, const v1::GetStatusRequest*,

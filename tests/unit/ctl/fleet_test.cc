@@ -19,6 +19,7 @@
 namespace skiptrain::ctl {
 namespace {
 
+using testing::Contains;
 using testing::HasSubstr;
 using testing::SizeIs;
 
@@ -70,6 +71,18 @@ TEST_F(FleetTest, MarksANodeThatDoesNotAnswer) {
   ASSERT_THAT(json.json()["nodes"], SizeIs(3));
   EXPECT_EQ(json.json()["nodes"][1]["ok"], true);
   EXPECT_EQ(json.json()["nodes"][2]["error"]["code"], "unreachable");
+}
+
+// As the default path of two devices is the same.
+TEST_F(FleetTest, NobodyAnswersForANodeThatIsNotThere) {
+  nodes[0]->topology.mutable_vertices(1)->set_control("unix:" + nodes[2]->socket());
+  const Invocation status = ask_all({"status", "-o", "json"});
+  EXPECT_EQ(status.exit, ExitCode::kDegraded);
+  EXPECT_THAT(status.json()["nodes"][1]["error"]["message"].get<std::string>(),
+              HasSubstr("node 2 answers at unix:" + nodes[2]->socket()));
+  EXPECT_EQ(status.json()["nodes"][2]["ok"], true);
+  EXPECT_EQ(ask_all({"pause"}).exit, ExitCode::kDegraded);
+  EXPECT_THAT(nodes[2]->calls(), Contains("Pause").Times(1));
 }
 
 TEST_F(FleetTest, TheWorstNodeGivesTheExitCode) {
