@@ -29,7 +29,7 @@ void send(const std::string& lines) {
 }  // namespace
 
 std::string status_line(const core::Node& node) {
-  const std::string phase = word(to_message(node.phase()));
+  std::string phase = word(to_message(node.phase()));
   if (node.phase() == core::Phase::kWarmingUp) return phase;
   return "round " + std::to_string(node.round().value()) + " of " +
          std::to_string(node.options().total_rounds) + ", " + phase;

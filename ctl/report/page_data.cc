@@ -70,6 +70,7 @@ Json trained_nodes(const std::vector<const RoundPoint*>& kept,
 
 Json series(const std::vector<RoundPoint>& points) {
   std::vector<const RoundPoint*> all;
+  all.reserve(points.size());
   for (const RoundPoint& point : points) all.push_back(&point);
   all = thinned(std::move(all));
   return {

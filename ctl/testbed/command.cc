@@ -52,6 +52,7 @@ class Capture {
 Result<pid_t> spawn_captured(const std::vector<std::string>& words, int output, int errors) {
   std::vector<std::string> copies = words;
   std::vector<char*> argv;
+  argv.reserve(copies.size() + 1);
   for (std::string& word : copies) argv.push_back(word.data());
   argv.push_back(nullptr);
   posix_spawn_file_actions_t files;

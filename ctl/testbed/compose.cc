@@ -73,7 +73,7 @@ std::vector<std::string> files_read_by(const daemon::Config& config) {
     paths.push_back(config.cluster.topology.substr(kFile.size()));
   }
   std::ranges::sort(paths);
-  paths.erase(std::ranges::unique(paths).begin(), paths.end());
+  paths.erase(std::unique(paths.begin(), paths.end()), paths.end());
   return paths;
 }
 

@@ -18,6 +18,7 @@ constexpr std::size_t kLeastWaits = 12;
 
 std::vector<double> values_of(const std::map<std::uint64_t, double>& curve) {
   std::vector<double> values;
+  values.reserve(curve.size());
   for (const auto& [round, value] : curve) values.push_back(value);
   return values;
 }
@@ -32,6 +33,7 @@ std::vector<double> mean_curve(const WatchState& state, const Scale& scale) {
     }
   }
   std::vector<double> means;
+  means.reserve(sums.size());
   for (const auto& [round, sum] : sums) means.push_back(sum.first / sum.second);
   return means;
 }

@@ -118,9 +118,10 @@ std::string line_of(std::string text) {
   return text + "\n";
 }
 
-void answer(httplib::Response& response, int status, std::string text, const char* type = kPlain) {
+void answer(httplib::Response& response, int status, const std::string& text,
+            const char* type = kPlain) {
   response.status = status;
-  response.set_content(std::move(text), type);
+  response.set_content(text, type);
 }
 
 }  // namespace
